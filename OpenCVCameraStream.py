@@ -1,0 +1,104 @@
+"""Any camera that OpenCV opens: USB cameras by number, CSI and network cameras by pipeline or address.
+
+`python OpenCVCameraStream.py` shows what it captures.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+
+import cv2
+
+from rig.errors import CameraError
+from rig.frames import Frame, FrameQueue
+from rig.settings import CameraSettings, from_strings
+
+QUEUE_FRAMES = 64
+
+
+class OpenCVCameraStream:
+    """A camera behind cv2.VideoCapture, read by a thread.
+
+    Parameters
+    ----------
+    cfgDict : mapping of str to str
+        `opencv_source` is the number of the camera, a pipeline or an address; `resolution` and `framerate` are
+        asked for, and refused where the camera gives others.
+    """
+
+    def __init__(self, cfgDict: Mapping[str, str]) -> None:
+        self._settings = from_strings(CameraSettings, cfgDict, "OpenCVCameraStream")
+        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._running = False
+        self._thread = threading.Thread(target=self._capture, name="OpenCV camera", daemon=True)
+
+    def start(self) -> "OpenCVCameraStream":
+        """Open the camera.
+
+        Raises
+        ------
+        CameraError
+            There is no such camera, or it gives another size.
+        """
+        source = self._settings.opencv_source
+        self._camera = cv2.VideoCapture(int(source) if source.isdigit() else source)
+        if not self._camera.isOpened():
+            raise CameraError(f"opencv_source = {source}: OpenCV cannot open this camera; 'ls /dev/video*' lists yours")
+        width, height = self._settings.resolution
+        self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        self._camera.set(cv2.CAP_PROP_FPS, self._settings.framerate)
+        good, image = self._camera.read()
+        if not good:
+            self._camera.release()
+            raise CameraError(f"opencv_source = {source}: the camera opens but gives no image")
+        if image.shape != (height, width, 3):
+            self._camera.release()
+            raise CameraError(
+                f"resolution = {width}, {height}: the camera gives {image.shape[1]}, {image.shape[0]} px; "
+                "set a resolution that it has"
+            )
+        self._running = True
+        self._thread.start()
+        return self
+
+    def begin_session(self) -> None:
+        """Forget the frames that wait."""
+        self._queue.clear()
+
+    def read(self) -> Frame:
+        """Return the next frame; CameraError when the camera has stopped."""
+        return self._queue.get()
+
+    def stop(self) -> None:
+        """Close the camera; harmless when repeated."""
+        self._running = False
+        if self._thread.is_alive():
+            self._thread.join(self._settings.camera_timeout_s + 1)
+
+    def _capture(self) -> None:
+        number, previous_s = 0, 0.0
+        while self._running:
+            good, image = self._camera.read()
+            captured_s = self._capture_time()
+            if not good:
+                self._queue.fail(CameraError("the camera stopped giving images; check its cable, then start again"))
+                break
+            # OpenCV does not number frames; a gap in time of n periods is counted as n - 1 lost frames.
+            periods = round((captured_s - previous_s) * self._settings.framerate) if number else 1
+            number += max(1, periods)
+            previous_s = captured_s
+            self._queue.put(Frame(number, captured_s, captured_s, image))
+        self._camera.release()
+
+    def _capture_time(self) -> float:
+        """Return when the newest image was captured, s on the monotonic clock: the driver's time where it tells one."""
+        now = time.monotonic()
+        stamp_s = self._camera.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        return stamp_s if now - 1 < stamp_s <= now else now
+
+
+if __name__ == "__main__":
+    from rig.camera_bench import bench
+
+    bench(OpenCVCameraStream)

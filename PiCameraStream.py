@@ -1,0 +1,172 @@
+"""The Raspberry Pi camera, through picamera2, with every automatic control off.
+
+`python PiCameraStream.py` shows what it captures.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rig.errors import CameraError
+from rig.frames import Frame, FrameQueue
+from rig.settings import CameraSettings, from_strings
+
+QUEUE_FRAMES = 64
+BUFFERS = 6
+
+# Sizes of the sensor modes by their old numbers, which configurations still use (picamera documentation,
+# "Sensor modes"): v1 camera module, v2 camera module, HQ camera.
+SENSOR_MODES: dict[str, dict[int, tuple[int, int]]] = {
+    "ov5647": {1: (1920, 1080), 2: (2592, 1944), 3: (2592, 1944), 4: (1296, 972), 6: (640, 480), 7: (640, 480)},
+    "imx219": {1: (1920, 1080), 2: (3280, 2464), 3: (3280, 2464), 4: (1640, 1232), 7: (640, 480)},
+    "imx477": {1: (2028, 1080), 2: (2028, 1520), 3: (4056, 3040), 4: (1332, 990)},
+}
+
+MISSING = (
+    "picamera2 is not installed; on a Raspberry Pi run 'sudo apt install python3-picamera2' and 'make setup', "
+    "or add --simulate to try without a camera"
+)
+
+
+class PiCameraStream:
+    """A Raspberry Pi camera.
+
+    Every frame that the camera completes is copied in the camera's own thread and waits its turn; the
+    numbers are the sensor's, so a gap tells of a loss, and the times are those of the sensor.
+
+    Parameters
+    ----------
+    cfgDict : mapping of str to str
+        `resolution`, `framerate`, `shutter_speed`, `iso`, `awb_mode`, `sensor_mode`; each is verified in what the
+        camera reports.
+    """
+
+    def __init__(self, cfgDict: Mapping[str, str]) -> None:
+        self._settings = from_strings(CameraSettings, cfgDict, "PiCameraStream")
+        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._metadata: dict[str, Any] = {}
+        self._camera: Any = None
+
+    def start(self) -> "PiCameraStream":
+        """Open the camera, lock its gains and verify them.
+
+        Raises
+        ------
+        CameraError
+            picamera2 or the camera is missing, another program holds it, or it does not take a setting.
+        """
+        try:
+            from picamera2 import Picamera2
+        except ImportError as error:
+            raise CameraError(f"{MISSING} ({error})") from None
+        if not Picamera2.global_camera_info():
+            raise CameraError("no camera was found; check its cable, and try 'rpicam-hello --list-cameras'")
+        try:
+            self._camera = Picamera2()
+        except RuntimeError as error:
+            raise CameraError(f"the camera cannot be opened, another program may hold it ({error})") from None
+        try:
+            self._configure()
+            self._camera.pre_callback = self._take
+            self._camera.start()
+            self._verify()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def begin_session(self) -> None:
+        """Forget the frames that wait."""
+        self._queue.clear()
+
+    def read(self) -> Frame:
+        """Return the next frame; CameraError when none comes."""
+        return self._queue.get()
+
+    def stop(self) -> None:
+        """Close the camera; harmless when repeated."""
+        if self._camera is not None:
+            self._camera.stop()
+            self._camera.close()
+            self._camera = None
+
+    def _controls(self) -> dict[str, Any]:
+        period_us = round(1e6 / self._settings.framerate)
+        return {
+            "AeEnable": False,
+            "AwbEnable": False,
+            "ColourGains": (1.0, 1.0),
+            "ExposureTime": self._settings.shutter_speed,
+            "AnalogueGain": self._settings.iso / 100,
+            "FrameDurationLimits": (period_us, period_us),
+            "NoiseReductionMode": 0,  # off
+        }
+
+    def _configure(self) -> None:
+        controls = self._controls()
+        lacking = sorted(controls.keys() - self._camera.camera_controls.keys())
+        if lacking:
+            raise CameraError(
+                f"the camera has no control {', '.join(lacking)}, so its gains cannot be locked; "
+                "ΔF/F needs a camera with fixed exposure, gain and colour"
+            )
+        size = self._settings.resolution
+        # picamera2 names formats back to front: RGB888 gives arrays in the order blue, green, red.
+        main = {"size": size, "format": "RGB888"}
+        config = self._camera.create_video_configuration(main, raw=None, buffer_count=BUFFERS, controls=controls)
+        config["sensor"] = self._sensor()
+        self._camera.configure(config)
+        got = self._camera.camera_configuration()
+        if tuple(got["main"]["size"]) != size or got["main"]["format"] != "RGB888":
+            width, height = got["main"]["size"]
+            raise CameraError(
+                f"resolution = {size[0]}, {size[1]}: the camera would give {width}, {height} px; "
+                "set a resolution that it has"
+            )
+
+    def _sensor(self) -> dict[str, Any] | None:
+        """Return the sensor configuration of `sensor_mode`, None to let the library choose."""
+        mode = self._settings.sensor_mode
+        if mode == 0:
+            return None
+        model = self._camera.camera_properties.get("Model", "unknown")
+        size = SENSOR_MODES.get(model, {}).get(mode)
+        fitting = [] if size is None else [found for found in self._camera.sensor_modes if tuple(found["size"]) == size]
+        if not fitting:
+            raise CameraError(
+                f"sensor_mode = {mode}: the camera {model} has no such mode; "
+                "set sensor_mode = 0 to let the library choose"
+            )
+        return {"output_size": size, "bit_depth": max(found["bit_depth"] for found in fitting)}
+
+    def _take(self, request: Any) -> None:
+        """Copy one completed frame and hand it over; runs in the camera's thread."""
+        metadata = request.get_metadata()
+        captured_s = metadata["SensorTimestamp"] / 1e9  # on the clock of time.monotonic()
+        self._metadata = metadata
+        self._queue.put(Frame(request.request.sequence, captured_s, captured_s, request.make_array("main")))
+
+    def _verify(self) -> None:
+        """Compare what the camera reports for a frame with the settings."""
+        self._queue.get()
+        period_us = 1e6 / self._settings.framerate
+        for key, name, wanted, tolerance, unit in (
+            ("shutter_speed", "ExposureTime", self._settings.shutter_speed, 0.01, "µs"),
+            ("iso", "AnalogueGain", self._settings.iso / 100, 0.05, "times"),
+            ("framerate", "FrameDuration", period_us, 0.01, "µs a frame"),
+        ):
+            got = self._metadata.get(name, math.nan)
+            if not abs(got - wanted) <= tolerance * wanted:
+                raise CameraError(
+                    f"{key}: the camera gives {got:g} {unit} ({name}) where {wanted:g} was asked for; "
+                    "set a value that it can do"
+                )
+        gains = self._metadata.get("ColourGains", (math.nan, math.nan))
+        if not all(abs(gain - 1) <= 0.02 for gain in gains):
+            raise CameraError(f"awb_mode = off: the camera still uses the colour gains {gains} instead of 1, 1")
+
+
+if __name__ == "__main__":
+    from rig.camera_bench import bench
+
+    bench(PiCameraStream)

@@ -1,0 +1,136 @@
+"""Replays a recording: the frames of an earlier session, or a movie."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import tables
+
+from rig.errors import SettingsError
+from rig.frames import Frame
+from rig.pacing import Pacer
+from rig.settings import CameraSettings, from_strings
+
+HDF5_ENDINGS = {".hdf5", ".h5"}
+
+
+class Recorded(NamedTuple):
+    """A frame as a recording holds it: number, time in s, image (height, width, 3) BGR."""
+
+    number: int
+    time_s: float
+    image: np.ndarray
+
+
+class VideoStream:
+    """A recording in place of a camera.
+
+    Parameters
+    ----------
+    cfgDict : mapping of str to str
+        `vid_root` names a session folder, an HDF5 file with /raw_images, or a movie.  `resolution` must be
+        that of the recording.  `fast` = 1 does not wait for the time of a frame.
+    """
+
+    def __init__(self, cfgDict: Mapping[str, str]) -> None:
+        self._settings = from_strings(CameraSettings, cfgDict, "VideoStream")
+        self._pacer = Pacer(cfgDict.get("fast") == "1")
+        self._frames: Iterator[Recorded] = iter(())
+        self._path = Path()
+        self._file: tables.File | None = None
+        self._movie: cv2.VideoCapture | None = None
+
+    def start(self) -> "VideoStream":
+        """Open the recording.
+
+        Raises
+        ------
+        SettingsError
+            There is no recording, or it does not have the resolution or framerate of the settings.
+        """
+        root = self._settings.vid_root
+        if not root:
+            raise SettingsError("vid_root is missing: name the session folder, HDF5 file or movie to replay")
+        path = Path(root).expanduser()
+        self._path = path / self._settings.raw_image_file if path.is_dir() else path
+        if not self._path.is_file():
+            raise SettingsError(f"vid_root = {root}: there is no recording {self._path}")
+        self.begin_session()
+        return self
+
+    def begin_session(self) -> None:
+        """Go back to the first frame."""
+        if self._path == Path():
+            return
+        self.stop()
+        opener = self._open_hdf5 if self._path.suffix.lower() in HDF5_ENDINGS else self._open_movie
+        self._frames = opener()
+        self._pacer.restart()
+
+    def read(self) -> Frame | None:
+        """Return the next frame when it is due, or None at the end."""
+        recorded = next(self._frames, None)
+        if recorded is None:
+            return None
+        return Frame(recorded.number, recorded.time_s, self._pacer.wait_for(recorded.time_s), recorded.image)
+
+    def stop(self) -> None:
+        """Close the recording; harmless when repeated."""
+        self._frames = iter(())
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._movie is not None:
+            self._movie.release()
+            self._movie = None
+
+    def _open_hdf5(self) -> Iterator[Recorded]:
+        try:
+            self._file = tables.open_file(str(self._path), mode="r")
+            images = self._file.root.raw_images
+        except (tables.HDF5ExtError, tables.NoSuchNodeError, OSError) as error:
+            raise SettingsError(f"vid_root: {self._path} is no recording with /raw_images ({error})") from None
+        n = len(images)
+        if images.ndim != 4 or images.shape[3] != 3 or n == 0:
+            raise SettingsError(
+                f"vid_root: /raw_images in {self._path} has the shape {images.shape}; needed is (n, height, width, 3)"
+            )
+        self._check_size(images.shape[2], images.shape[1])
+        numbers: Iterator[tuple[int, float]]
+        if "/frames" in self._file and len(self._file.root.frames) == n:
+            table = self._file.root.frames[:]
+            numbers = zip(table["number"].tolist(), table["time_s"].tolist(), strict=True)
+        else:
+            numbers = ((i, i / self._settings.framerate) for i in range(n))
+        return (Recorded(number, time_s, image) for (number, time_s), image in zip(numbers, images, strict=True))
+
+    def _open_movie(self) -> Iterator[Recorded]:
+        movie = cv2.VideoCapture(str(self._path))
+        if not movie.isOpened():
+            raise SettingsError(f"vid_root: OpenCV cannot read {self._path} as a movie")
+        self._movie = movie
+        self._check_size(int(movie.get(cv2.CAP_PROP_FRAME_WIDTH)), int(movie.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+        fps, framerate = movie.get(cv2.CAP_PROP_FPS), self._settings.framerate
+        if fps > 0 and abs(fps / framerate - 1) > 0.01:
+            raise SettingsError(
+                f"framerate = {framerate:g}: the movie {self._path} has {fps:g} frames/s; set framerate = {fps:g}"
+            )
+        return self._movie_frames(movie)
+
+    def _movie_frames(self, movie: cv2.VideoCapture) -> Iterator[Recorded]:
+        for i in itertools.count():
+            good, image = movie.read()
+            if not good:
+                return
+            yield Recorded(i, i / self._settings.framerate, image)
+
+    def _check_size(self, width: int, height: int) -> None:
+        if (width, height) != self._settings.resolution:
+            wanted = "{}, {}".format(*self._settings.resolution)
+            raise SettingsError(
+                f"resolution = {wanted}: the recording {self._path} has {width}, {height} px; "
+                f"set resolution = {width}, {height}"
+            )

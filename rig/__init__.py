@@ -1,0 +1,1 @@
+"""What the experiment scripts share, one concern a file."""

@@ -1,0 +1,158 @@
+"""The command line that all experiments share, and how they end."""
+
+import argparse
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Generic, NamedTuple, NoReturn, TypeVar
+
+from rig.errors import RigError, SettingsError
+from rig.session_log import check_data_root
+from rig.settings import RigSettings, add_config_arguments, load, parse_overrides
+from rig.status import console, print_banner
+
+SIMULATED = {"vid_source": "SimCameraStream", "outputs": "simulated", "tone": "simulated", "lick": "simulated"}
+CAN_BE_FAST = ("SimCameraStream", "VideoStream")
+MOUSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+EPILOG = """examples
+  %(prog)s                                    the rig as config.ini sets it up
+  %(prog)s --simulate                         a simulated mouse, on any computer
+  %(prog)s --set total_trials=10 --set audio=0.5
+  %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
+                                              replay a recorded session
+
+exit status: 0 finished, or stopped with Esc; 1 the rig failed; 2 bad settings or arguments; 130 Ctrl-C; 143 SIGTERM"""
+
+S = TypeVar("S", bound=RigSettings)
+
+
+class Options(NamedTuple, Generic[S]):
+    """What the command line and the configuration say.
+
+    Attributes
+    ----------
+    settings : RigSettings
+    mouse_id : str
+    config : Path
+        The file that placed ROIs are written back to.
+    window, fast : bool
+    """
+
+    settings: S
+    mouse_id: str
+    config: Path
+    section: str
+    window: bool
+    fast: bool
+
+
+def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
+    """Read command line and configuration, check everything, and ask for the mouse.
+
+    Parameters
+    ----------
+    model : type
+        Settings class of the experiment.
+    doc : str
+        The script's docstring: its first line, and the protocol, are shown by --help.
+    arguments : list of str, optional
+        Instead of those of the process.
+
+    Raises
+    ------
+    SettingsError
+        With one sentence per complaint.
+    """
+    args = parse(model, doc, arguments)
+    overrides = (SIMULATED if args.simulate else {}) | parse_overrides(args.set)
+    if args.data_root is not None:
+        overrides["data_root"] = args.data_root
+    if args.seed is not None:
+        overrides["seed"] = args.seed
+    config = Path(args.config).expanduser()
+    settings, unused = load(model, config, args.section, overrides)
+    if args.fast and settings.vid_source not in CAN_BE_FAST:
+        raise SettingsError(
+            f"--fast: vid_source = {settings.vid_source} gives frames at its own pace; "
+            f"only {' and '.join(CAN_BE_FAST)} can be run faster"
+        )
+    print_banner(simulated_devices(settings))
+    if unused:
+        console.print(f"not used by this experiment: {', '.join(unused)}")
+    check_data_root(settings)
+    mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
+    return Options(settings, mouse_id, config, args.section, not args.no_window, args.fast)
+
+
+def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=doc, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add_config_arguments(parser, model.section)
+    parser.add_argument("--mouse-id", metavar="ID", help="asked for without it")
+    parser.add_argument("--data-root", metavar="DIR", help="the same as --set data_root=DIR")
+    parser.add_argument("--simulate", action="store_true", help="simulate every device that --set does not name")
+    parser.add_argument("--no-window", action="store_true", help="start at once, without preview and window")
+    parser.add_argument("--fast", action="store_true", help="do not wait for the time of simulated or replayed frames")
+    parser.add_argument("--seed", metavar="N", help="the same order of silent trials, the same simulated mouse")
+    return parser.parse_args(arguments)
+
+
+def simulated_devices(settings: RigSettings) -> dict[str, str]:
+    """Return {device: what stands in for it}."""
+    stand_ins = {"SimCameraStream": "a synthetic cortex", "VideoStream": f"a recording, {settings.vid_root}"}
+    devices = {"camera": stand_ins.get(settings.vid_source, "")}
+    for device in ("outputs", "tone", "lick"):
+        devices[device] = "simulated" if getattr(settings, device) == "simulated" else ""
+    return {device: what for device, what in devices.items() if what}
+
+
+def ask_mouse_id() -> str:
+    """Ask at the terminal."""
+    try:
+        return input("Please enter mouse ID: ").strip()
+    except EOFError:
+        raise SettingsError("the mouse ID is missing: type it at the prompt, or add --mouse-id ID") from None
+
+
+def check_mouse_id(mouse_id: str) -> str:
+    """Return the ID if it can name a folder."""
+    if not MOUSE_ID.fullmatch(mouse_id):
+        raise SettingsError(
+            f"mouse ID {mouse_id!r}: letters, digits, '_', '-' and '.' only, beginning with a letter or digit; "
+            "it names a folder"
+        )
+    return mouse_id
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP unwind the script once, so that every device is closed in order."""
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)  # a second one must not interrupt the closing
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt("Ctrl-C")
+        raise SystemExit(128 + number)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, stop)
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a script, tell a user's or a device's mistake in a sentence, and end with the exit status."""
+    stop_on_signals()
+    try:
+        status = main()
+    except RigError as error:
+        console.file = sys.stderr
+        console.print(str(error), style="bold red", markup=False, soft_wrap=True)
+        status = error.exit_status
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

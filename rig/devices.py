@@ -1,0 +1,157 @@
+"""Opens all that a session needs, and closes it again whatever happens."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
+
+from CameraFactory import CameraFactory
+from rig.cli import Options
+from rig.events import Events
+from rig.frames import Frame
+from rig.lick import LickDetector, NoLick, open_lick
+from rig.outputs import Outputs
+from rig.preview import NoWindow, Window, open_window
+from rig.session_log import SessionLog
+from rig.settings import save_placed
+from rig.status import StatusLine, clock
+from rig.tone_player import SimTone, TonePlayer, open_tone
+from rig.trials import FAIL, Step, Trials
+from roi_manager import Rect
+
+
+class Rig(NamedTuple):
+    """The open devices."""
+
+    options: Options[Any]
+    camera: CameraFactory
+    outputs: Outputs
+    tone: TonePlayer | SimTone
+    lick: NoLick | LickDetector
+    window: Window | NoWindow
+    events: Events
+
+
+@contextmanager
+def open_rig(options: Options[Any]) -> Iterator[Rig]:
+    """Open every device; on leaving, outputs go low first.
+
+    Raises
+    ------
+    RigError
+        A device is missing or fails, in a sentence.
+    """
+    settings, events = options.settings, Events()
+    with (
+        CameraFactory.open(settings, options.fast) as camera,
+        closing(open_window(settings, options.window)) as window,
+        open_tone(settings.tone, settings.tone_volume, events) as tone,
+        Outputs(settings, events) as outputs,
+        closing(open_lick(settings, outputs.reward, events)) as lick,
+    ):
+        camera.let_sense(tone, outputs.reward)
+        yield Rig(options, camera, outputs, tone, lick, window, events)
+
+
+def place_rois(rig: Rig) -> list[Rect] | None:
+    """Show the preview, in which the user places the ROIs; what was moved is saved in the configuration.
+
+    Returns
+    -------
+    list of Rect or None
+        None when the window was closed: no session is wanted.
+    """
+    settings = rig.options.settings
+    rois = [Rect(name, *settings.roi_box(name)) for name in settings.roi_names()]
+    rig.outputs.light.on()  # without the light there is nothing to place an ROI on
+    if isinstance(rig.window, Window):
+        placed = rig.window.place_rois(rig.camera, rig.lick, rois)
+        if placed is None:
+            return None
+        save_placed(rig.options.config, rig.options.section, {name: placed.rois[name].place() for name in placed.moved})
+    return rois
+
+
+@contextmanager
+def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str) -> Iterator["Recording"]:
+    """Begin a session: folder, light, trigger; on leaving, silence and all outputs low, then the files."""
+    settings = rig.options.settings
+    boxes = {roi.name.lower(): roi.place() for roi in rois}
+    used = settings.model_copy(update={"placed": settings.placed | boxes})
+    rig.camera.begin_session()
+    with (
+        SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast) as log,
+        StatusLine(settings.total_trials, unit, log) as status,
+    ):
+        try:
+            rig.outputs.trigger.on()
+            rig.outputs.light.on()
+            yield Recording(rig, rois, log, status)
+        finally:
+            rig.tone.play(0.0)
+            rig.outputs.all_off()
+            log.lost = rig.camera.lost
+
+
+class Recording:
+    """The books of a running session: its files, its window and its status line.
+
+    Attributes
+    ----------
+    log : SessionLog
+    stopped : bool
+        The user has pressed Esc.
+    """
+
+    def __init__(self, rig: Rig, rois: Sequence[Rect], log: SessionLog, status: StatusLine) -> None:
+        self.log = log
+        self._rig, self._rois, self._status = rig, rois, status
+        self._trouble = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether the user has pressed Esc."""
+        return self._rig.window.stopped
+
+    def write(self, frame: Frame, step: Step, decided_s: float, acted_s: float, **values: Any) -> None:
+        """Store the frame and its row; see `SessionLog.write`."""
+        self.log.write(frame, step, decided_s, acted_s, **values)
+
+    def show(self, frame: Frame, step: Step, trials: Trials, signal: float, threshold: float) -> None:
+        """Show where the session stands, a few times a second."""
+        now_s = time.monotonic()
+        window_due, status_due = self._rig.window.due(now_s), self._status.due(now_s)
+        if not (window_due or status_due):
+            return
+        self.log.lost = self._rig.camera.lost
+        self._rig.outputs.check()
+        self._note_trouble()
+        left_s = trials.seconds_left(frame.time_s)
+        if status_due:
+            self._status.show(step.trial, signal, threshold, left_s, self._trouble)
+        if window_due:
+            state = "trouble" if self._trouble else "trial" if step.running else "rest"
+            lines = self._lines(step, signal, threshold, left_s)
+            self._rig.window.show(frame, self._rois, signal, threshold, lines, state)
+
+    def _note_trouble(self) -> None:
+        trouble = self._rig.tone.trouble() or self._rig.lick.trouble()
+        if trouble != self._trouble:
+            self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
+            self._trouble = trouble
+
+    def _lines(self, step: Step, signal: float, threshold: float, left_s: float) -> list[str]:
+        log, settings = self.log, self._rig.options.settings
+        state = f"TRIAL {step.trial} of {settings.total_trials}" if step.running else "REST"
+        return [
+            "FAILURE" if step.outcome == FAIL else state,
+            f"signal     {signal:+.4f}",
+            f"threshold  {threshold:.4f}",
+            f"tone       {self._rig.tone.hz:.0f} Hz",
+            f"trials     {log.trials} done",
+            f"rewards    {log.rewards}",
+            f"frames     {log.frames}, {log.lost} lost",
+            f"time left  at most {clock(left_s)}",
+            f"mouse      {self._rig.options.mouse_id}",
+            *([self._trouble] if self._trouble else []),
+        ]

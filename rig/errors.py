@@ -1,0 +1,33 @@
+"""The errors that end a session.  Each carries one sentence for the person at the rig, and an exit status."""
+
+
+class RigError(Exception):
+    """The rig cannot go on: a device failed, the disk is full.  The script ends with exit status 1."""
+
+    exit_status = 1
+
+
+class SettingsError(RigError):
+    """The settings or the command line cannot be used.  The script ends with exit status 2."""
+
+    exit_status = 2
+
+
+class CameraError(RigError):
+    """The camera is missing, gives something else than it was asked for, or stopped."""
+
+
+class OutputError(RigError):
+    """Reward, fail, light or trigger cannot be driven."""
+
+
+class ToneError(RigError):
+    """The tone cannot be played."""
+
+
+class LickError(RigError):
+    """The lick sensor does not answer."""
+
+
+class LogError(RigError):
+    """The session cannot be written to disk."""

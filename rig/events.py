@@ -1,0 +1,45 @@
+"""What happened when: edges, licks, trials, tones, troubles.  Devices report here; the session log stores it."""
+
+import time
+from typing import NamedTuple
+
+
+class Event(NamedTuple):
+    """One thing that happened.
+
+    Attributes
+    ----------
+    time_s : float
+        Monotonic clock of this machine.
+    frame : int
+        The newest frame then; -1 before the session.
+    device : str
+        reward, fail, light, trigger, tone, lick, trial, ...
+    value : float
+        Level 0 or 1, frequency in Hz, number of the trial.
+    detail : str
+        The reason, where there is one.
+    """
+
+    time_s: float
+    frame: int
+    device: str
+    value: float
+    detail: str
+
+
+class Events:
+    """A list that every thread may append to."""
+
+    def __init__(self) -> None:
+        self.frame = -1
+        self._events: list[Event] = []
+
+    def add(self, device: str, value: float, detail: str = "", time_s: float | None = None) -> None:
+        """Note that something happened now, or at `time_s` of the monotonic clock."""
+        when_s = time.monotonic() if time_s is None else time_s
+        self._events.append(Event(when_s, self.frame, device, value, detail))
+
+    def in_order(self) -> list[Event]:
+        """Return all events by time."""
+        return sorted(self._events)

@@ -1,0 +1,143 @@
+"""A growing image_stream.hdf5 that is a whole, closed HDF5 file at every moment.
+
+PyTables' own flush is not crash-consistent: killed inside it, the file may not open again.  So the frames lie
+contiguously behind one page with the HDF5 header, and only a few numbers of that page change: the count of
+frames, their size, and the end of the file.  The frames are synced to disk before the header counts them.
+The result is an ordinary HDF5 file: `tables.open_file(path).root.raw_images[:]` reads it, also while it grows.
+"""
+
+import os
+import struct
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tables
+
+PAGE = 4096
+END_OF_FILE_AT = 40  # in the HDF5 superblock, version 0 (HDF5 file format specification, II.A)
+NO_ADDRESS = 2**64 - 1  # of data without any
+U64 = struct.Struct("<Q")
+
+
+def header_of(n: int, frame_shape: tuple[int, int, int]) -> tuple[bytearray, int]:
+    """Return the header that PyTables writes before n frames, and its length."""
+    frames = np.zeros((n, *frame_shape), np.uint8)
+    frames.reshape(-1)[:] = np.arange(frames.size) % 251
+    with tempfile.TemporaryDirectory() as folder:
+        name = os.path.join(folder, "header.hdf5")
+        with tables.open_file(name, "w", driver="H5FD_CORE", driver_core_backing_store=0) as file:
+            file.create_array(file.root, "raw_images", frames, title="frames of the camera (n, height, width, 3) BGR")
+            file.flush()
+            image = file.get_file_image()
+    start = len(image) - frames.size
+    if image[start:] != frames.tobytes() or start > PAGE:
+        raise RuntimeError("this version of HDF5 lays out files in another way than rig.frame_file knows")
+    return bytearray(image[:start]), start
+
+
+class Header:
+    """The page before the frames, for any number of frames.
+
+    Parameters
+    ----------
+    frame_shape : tuple
+        (height, width, 3).
+
+    Raises
+    ------
+    RuntimeError
+        This HDF5 lays files out in another way.
+    """
+
+    def __init__(self, frame_shape: tuple[int, int, int]) -> None:
+        self.frame_bytes = int(np.prod(frame_shape))
+        one, start = header_of(1, frame_shape)
+        two, start_two = header_of(2, frame_shape)
+        differing = [i for i in range(start) if one[i] != two[i]]
+        # Two headers that differ in the number of frames alone tell where the numbers stand.
+        self._count_at = [i for i in differing if one[i] == 1 and two[i] == 2 and U64.unpack_from(one, i)[0] == 1]
+        sizes = [
+            i
+            for i in range(END_OF_FILE_AT + 8, start - 7)
+            if U64.unpack_from(one, i)[0] == self.frame_bytes and U64.unpack_from(two, i)[0] == 2 * self.frame_bytes
+        ]
+        known = set(range(END_OF_FILE_AT, END_OF_FILE_AT + 8)).union(
+            *(range(at, at + 8) for at in (*self._count_at, *sizes))
+        )
+        if start != start_two or len(self._count_at) != 2 or len(sizes) != 1 or not set(differing) <= known:
+            raise RuntimeError("this version of HDF5 lays out files in another way than rig.frame_file knows")
+        self._size_at = sizes[0]
+        self._address_at = self._size_at - 8
+        if U64.unpack_from(one, self._address_at)[0] != start:
+            raise RuntimeError("this version of HDF5 lays out files in another way than rig.frame_file knows")
+        self._page = one.ljust(PAGE, b"\0")
+
+    def page(self, n: int) -> bytes:
+        """Return the page that counts n frames."""
+        page = bytearray(self._page)
+        for at in self._count_at:
+            U64.pack_into(page, at, n)
+        U64.pack_into(page, self._address_at, PAGE if n else NO_ADDRESS)
+        U64.pack_into(page, self._size_at, n * self.frame_bytes)
+        U64.pack_into(page, END_OF_FILE_AT, PAGE + n * self.frame_bytes)
+        return bytes(page)
+
+
+class FrameFile:
+    """image_stream.hdf5 while it grows.
+
+    Parameters
+    ----------
+    path : Path
+    frame_shape : tuple
+        (height, width, 3), uint8.
+
+    Attributes
+    ----------
+    n : int
+        Frames written.
+    """
+
+    def __init__(self, path: Path, frame_shape: tuple[int, int, int]) -> None:
+        self._header = Header(frame_shape)
+        self._shape = frame_shape
+        self.n = 0
+        self._published = -1
+        started = path.with_name(path.name + ".starting")
+        self._fd = os.open(started, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        self.publish()
+        os.rename(started, path)
+
+    def append(self, image: np.ndarray) -> None:
+        """Write one frame; it counts after the next `publish`."""
+        if image.shape != self._shape or image.dtype != np.uint8:
+            raise ValueError(f"the file holds frames {self._shape} uint8; this one is {image.shape} {image.dtype}")
+        rest = np.ascontiguousarray(image).data.cast("B")
+        at = PAGE + self.n * self._header.frame_bytes
+        while rest:
+            written = os.pwrite(self._fd, rest, at)
+            rest, at = rest[written:], at + written
+        self.n += 1
+
+    def publish(self) -> None:
+        """Bring the frames to disk, then let the header count them."""
+        if self.n == self._published:
+            return
+        page = self._header.page(self.n)
+        os.fdatasync(self._fd)
+        os.pwrite(self._fd, page[:512], 0)  # a larger end of file first: harmless while the count is old
+        os.fdatasync(self._fd)
+        os.pwrite(self._fd, page, 0)
+        os.fdatasync(self._fd)
+        self._published = self.n
+
+    def close(self) -> None:
+        """Publish and close; harmless when repeated."""
+        if self._fd < 0:
+            return
+        try:
+            self.publish()
+        finally:
+            os.close(self._fd)
+            self._fd = -1

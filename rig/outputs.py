@@ -1,0 +1,176 @@
+"""Reward, fail, light and trigger.  `python -m rig.outputs --help` tries them one by one."""
+
+import argparse
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rig.errors import OutputError
+from rig.events import Events
+from rig.settings import ROOT, OneRoiSettings, RigSettings, add_config_arguments, load, parse_overrides
+
+READY_WITHIN_S = 10.0
+NAMES = ("reward", "fail", "light", "trigger")
+
+
+class Output:
+    """One output pin, driven by the guard.
+
+    Attributes
+    ----------
+    count : int
+        Pulses commanded so far.
+    """
+
+    def __init__(self, name: str, outputs: "Outputs") -> None:
+        self.name, self.count = name, 0
+        self._outputs = outputs
+
+    def on(self) -> None:
+        """Drive the pin high."""
+        self._outputs.command(f"on {self.name}")
+
+    def off(self) -> None:
+        """Drive the pin low."""
+        self._outputs.command(f"off {self.name}")
+
+    def pulse(self, seconds: float) -> None:
+        """Drive the pin high now and low after `seconds`, kept by the guard's clock."""
+        self._outputs.command(f"pulse {self.name} {seconds:.6f}")
+        self.count += 1
+
+
+class Outputs:
+    """The output pins of a rig.
+
+    The pins belong to the guard, a process of its own (see `rig.valve_guard`), real or simulated
+    alike: it ends the pulses and takes all pins low when this process ends, in whatever way.
+
+    Parameters
+    ----------
+    settings : RigSettings
+    events : Events
+        Every edge is noted here, with the time at which the guard drove it.
+
+    Attributes
+    ----------
+    reward, fail, light, trigger : Output
+
+    Raises
+    ------
+    OutputError
+        The pins cannot be had; later, from any command, the guard has died.
+    """
+
+    def __init__(self, settings: RigSettings, events: Events) -> None:
+        self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
+        self._events = events
+        self._error = ""
+        self._ready = threading.Event()
+        self._closing = False
+        command = [sys.executable, "-m", "rig.valve_guard", "--numbering", settings.pin_numbering]
+        command += ["--max-pulse-s", str(settings.max_valve_open_s)]
+        command += ["--simulated"] if settings.outputs == "simulated" else []
+        command += [f"{name}={pin}" for name, pin in settings.pins().items()]
+        # A session of its own: Ctrl-C in the terminal must reach the script, not the guard.
+        self._guard = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        self._listener = threading.Thread(target=self._listen, name="guard listener", daemon=True)
+        self._listener.start()
+        if not self._ready.wait(READY_WITHIN_S) or self._error:
+            self.close()
+            raise OutputError(self._error or "the guard of the output pins did not start")
+
+    def command(self, line: str) -> None:
+        """Send one command to the guard."""
+        if self._error:
+            raise OutputError(self._error)
+        assert self._guard.stdin is not None
+        try:
+            self._guard.stdin.write(line.encode() + b"\n")
+        except OSError:
+            raise OutputError(self._error or "the guard of the output pins has died; all pins are low") from None
+
+    def all_off(self) -> None:
+        """Drive every pin low, pulses included; a dead guard has done so already."""
+        if not self._error:
+            for name in NAMES:
+                self.command(f"off {name}")
+
+    def check(self) -> None:
+        """Raise OutputError if the guard has died."""
+        if self._error:
+            raise OutputError(self._error)
+
+    def _listen(self) -> None:
+        assert self._guard.stdout is not None
+        for line in iter(self._guard.stdout.readline, b""):
+            kind, _, rest = line.decode().strip().partition(" ")
+            if kind == "edge":
+                name, level, when_s = rest.split()
+                self._events.add(name, int(level), time_s=float(when_s))
+            elif kind == "error":
+                self._error = f"the output pins failed: {rest}"
+            else:
+                self._ready.set()
+        if not self._closing and not self._error:
+            self._error = "the guard of the output pins has died; start again, and check that the valve is shut"
+        self._ready.set()
+
+    def close(self) -> None:
+        """Take all pins low and end the guard; harmless when repeated."""
+        self._closing = True
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        try:
+            self._guard.wait(READY_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._guard.terminate()
+            self._guard.wait(READY_WITHIN_S)
+        self._listener.join(READY_WITHIN_S)
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Pulse outputs by name, to check wires and water."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rig.outputs", description="Pulse each output by name: check the wires before an animal is on."
+    )
+    parser.add_argument("names", nargs="*", help=f"which ones, in order; all without a name ({', '.join(NAMES)})")
+    parser.add_argument("--seconds", type=float, default=0.3, help="length of a pulse (default 0.3)")
+    parser.add_argument("--simulate", action="store_true", help="without pins")
+    add_config_arguments(parser, OneRoiSettings.section)
+    args = parser.parse_args(arguments)
+    unknown = [name for name in args.names if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no output {unknown[0]}; known are {', '.join(NAMES)}")
+    overrides = ({"outputs": "simulated"} if args.simulate else {}) | parse_overrides(args.set)
+    settings, _ = load(OneRoiSettings, Path(args.config), args.section, overrides)
+    if not 0 < args.seconds <= settings.max_valve_open_s:
+        parser.error(
+            f"--seconds {args.seconds:g}: more than 0, at most max_valve_open_s, {settings.max_valve_open_s:g} s"
+        )
+    events = Events()
+    with Outputs(settings, events) as outputs:
+        for name in args.names or NAMES:
+            pin = f"pin {settings.pins()[name]} ({settings.pin_numbering})"
+            print(f"{name:8} {pin}: high for {args.seconds:g} s", flush=True)
+            getattr(outputs, name).pulse(args.seconds)
+            time.sleep(args.seconds + 0.3)
+        outputs.check()
+    return 0
+
+
+if __name__ == "__main__":
+    from rig.cli import run
+
+    run(main)

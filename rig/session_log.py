@@ -1,0 +1,352 @@
+"""The files of a session: folder, config.ini, VideoTimestamp.txt, image_stream.hdf5, the row in the summary."""
+
+import csv
+import errno
+import os
+import platform
+import queue
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from array import array
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import tables
+
+from rig.errors import LogError, RigError, SettingsError
+from rig.events import Events
+from rig.frame_file import FrameFile
+from rig.frames import Frame
+from rig.settings import ROOT, RigSettings, save_session_copy, to_strings
+from rig.trials import FAIL, NONE, SUCCESS, Step
+
+BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
+PUBLISH_EVERY_S = 0.25
+VERSIONS_OF = ("numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio")
+
+ENDINGS: dict[type, str] = {KeyboardInterrupt: "Ctrl-C", SystemExit: "SIGTERM"}
+# Times of /frames: on the clock of the experiment, of capture, age at decision, of output (monotonic clock).
+FRAME_TIMES = ("time_s", "captured_s", "age_s", "output_s")
+# Of /events in the HDF5 file; text is UTF-8.
+EVENT = np.dtype([("time_s", "f8"), ("frame", "i8"), ("device", "S16"), ("value", "f8"), ("detail", "S120")])
+
+
+def check_data_root(settings: RigSettings) -> None:
+    """See that a session could be stored, without leaving anything behind.
+
+    Raises
+    ------
+    SettingsError
+        data_root cannot be written to, or the summary there has other columns.
+    """
+    folder = settings.data_root
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"data_root = {settings.data_root}: nothing can be written to {folder} ({error.strerror}); "
+            "name a folder that is yours"
+        ) from None
+    summary = settings.data_root / settings.summary_file
+    if summary.exists():
+        with summary.open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file), [])
+        if header and header != list(settings.summary_header):
+            raise SettingsError(
+                f"summary_header: {summary} has the columns {', '.join(header)}; "
+                "rename that file, or make summary_header the same"
+            )
+
+
+def code_version() -> str:
+    """Return the git commit of this code, with '-dirty' where files were changed since."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown: not a git checkout"
+
+
+def library_versions() -> dict[str, str]:
+    """Return {library: version} of what is installed."""
+    versions = {"python": platform.python_version()}
+    for name in VERSIONS_OF:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # an optional device
+    return versions
+
+
+class SessionLog:
+    """Stores every frame and its row, off the loop, in a thread.
+
+    The folder is made here, so that nothing is left behind by a session that never began.
+
+    Parameters
+    ----------
+    settings : RigSettings
+    mouse_id : str
+    columns : list of str
+        Of VideoTimestamp.txt; the first two are frame and time.
+    events : Events
+    wait : bool
+        Wait for the disk instead of leaving frames out: for replays that run as fast as they can.
+
+    Attributes
+    ----------
+    folder : Path
+    frames, unsaved : int
+        Frames stored, and frames that the disk was too slow for.
+    ended_by : str
+        Why the session ended.
+    """
+
+    def __init__(
+        self, settings: RigSettings, mouse_id: str, columns: list[str], events: Events, wait: bool = False
+    ) -> None:
+        self._settings, self._mouse_id, self._columns, self._events, self._wait = (
+            settings, mouse_id, columns, events, wait,
+        )  # fmt: skip
+        self.frames = self.unsaved = 0
+        self.trials = self.fails = self.rewards = self.lost = 0
+        self.ended_by = ""
+        self._numbers = array("q")
+        self._times = {name: array("d") for name in FRAME_TIMES}
+        self._trial = 0
+        self._error: LogError | None = None
+        self._closed = False
+        width, height = settings.resolution
+        self._shape = (height, width, 3)
+        self._queue: queue.Queue[tuple[np.ndarray, str] | None] = queue.Queue(
+            max(16, BUFFER_BYTES // (height * width * 3))
+        )
+        self.began = datetime.now()
+        self.folder = self._make_folder()
+        self._stream_path = self.folder / settings.raw_image_file
+        save_session_copy(settings, self.folder / "config.ini")
+        self._rows = (self.folder / "VideoTimestamp.txt").open("w", encoding="utf-8", newline="\n")
+        self._rows.write("\t".join(columns) + "\n")
+        self._rows.flush()
+        self._stream = FrameFile(self._stream_path, self._shape)
+        self._writer = threading.Thread(target=self._write_all, name="session log", daemon=True)
+        self._writer.start()
+
+    def write(self, frame: Frame, step: Step, decided_s: float, acted_s: float, **values: Any) -> None:
+        """Store a frame and its row.
+
+        Parameters
+        ----------
+        frame : Frame
+        step : Step
+            Gives the columns `reward` and `trial`.
+        decided_s, acted_s : float
+            When the decision began, and when tone and outputs had been commanded (monotonic clock, s).
+        **values
+            One for each other column after frame and time.
+
+        Raises
+        ------
+        RigError
+            The disk is full or fails, or the frame has the wrong size.
+        """
+        if self._error:
+            raise self._error
+        height, width = frame.image.shape[:2]
+        if (height, width, 3) != self._shape:
+            wanted = f"{self._shape[1]}, {self._shape[0]}"
+            raise RigError(f"the camera gives {width}, {height} px where resolution = {wanted}; correct the setting")
+        self._count(frame, step)
+        wall = datetime.fromtimestamp(time.time() - (time.monotonic() - frame.captured_s))
+        values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
+        values |= {"reward": step.reward, "trial": step.trial}
+        line = "\t".join(str(values[name]) for name in self._columns) + "\n"
+        if not self._put((frame.image, line)):
+            self.unsaved += 1
+            self._events.add("log", self.unsaved, "the disk is too slow: this frame was not stored")
+            return
+        self.frames += 1
+        self._numbers.append(frame.number)
+        times = (frame.time_s, frame.captured_s, decided_s - frame.captured_s, acted_s)
+        for name, value in zip(FRAME_TIMES, times, strict=True):
+            self._times[name].append(value)
+
+    def latency_ms(self) -> tuple[float, float]:
+        """Return median and 99th percentile of the time from capture to commanded output, ms; NaN without frames."""
+        if not self.frames:
+            return float("nan"), float("nan")
+        latencies = (np.array(self._times["output_s"]) - np.array(self._times["captured_s"])) * 1e3
+        return float(np.median(latencies)), float(np.percentile(latencies, 99))
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything that the summary CSV can hold."""
+        median, p99 = self.latency_ms()
+        times, ended = self._times["time_s"], datetime.now()
+        lasted_s = times[-1] - times[0] if len(times) > 1 else 0.0
+        return to_strings(self._settings) | {
+            "mouse_id": self._mouse_id,
+            "session": self.folder.name,
+            "data_path": str(self.folder),
+            "start": f"{self.began:%Y-%m-%d %H:%M:%S}",
+            "end": f"{ended:%Y-%m-%d %H:%M:%S}",
+            "duration": f"{lasted_s:.1f}",
+            "fps": f"{(len(times) - 1) / lasted_s:.2f}" if lasted_s else "",
+            "trials": self.trials,
+            "rewards": self.rewards,
+            "fails": self.fails,
+            "success_rate": f"{1 - self.fails / self.trials:.3f}" if self.trials else "",
+            "frames": self.frames,
+            "lost_frames": self.lost,
+            "unsaved_frames": self.unsaved,
+            "latency_median_ms": f"{median:.2f}",
+            "latency_p99_ms": f"{p99:.2f}",
+            "ended_by": self.ended_by,
+        }
+
+    def close(self) -> None:
+        """Finish the files and add a row to the summary; harmless when repeated.
+
+        Raises
+        ------
+        LogError
+            Something could not be written; what was written before stays.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._trial:
+            self._events.add("trial", self._trial, f"end: {self.ended_by}")
+        self._queue.put(None)
+        self._writer.join()
+        try:
+            try:
+                self._rows.close()
+            finally:
+                self._stream.close()
+            self._add_tables()
+            self._add_summary_row()
+        except OSError as error:
+            self._error = self._error or self._explain(error)
+        if self._error:
+            raise self._error
+
+    def _make_folder(self) -> Path:
+        """Make data_root/mouse_id/YYYYMMDDHHMMSS; never share a folder with another session."""
+        while True:
+            folder = self._settings.data_root / self._mouse_id / f"{self.began:%Y%m%d%H%M%S}"
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                time.sleep(0.1)
+                self.began = datetime.now()
+            except OSError as error:
+                raise LogError(f"the folder {folder} cannot be made: {error.strerror}") from None
+            else:
+                return folder
+
+    def _count(self, frame: Frame, step: Step) -> None:
+        self._events.frame = frame.number
+        if step.trial and step.trial != self._trial:
+            self._events.add("trial", step.trial, "start")
+        self._trial = step.trial if step.running else 0
+        self.rewards += step.water
+        if step.outcome != NONE:
+            self.trials += 1
+            self.fails += step.outcome == FAIL
+            self._events.add("trial", step.trial, f"end: {'success' if step.outcome == SUCCESS else 'time is over'}")
+
+    def _put(self, item: tuple[np.ndarray, str]) -> bool:
+        """Hand an item to the writer; return False if the queue is full and the session must not wait."""
+        while True:
+            try:
+                self._queue.put(item, block=self._wait, timeout=1.0)
+            except queue.Full:
+                if not self._wait:
+                    return False
+                if self._error:
+                    raise self._error from None
+            else:
+                return True
+
+    def _write_all(self) -> None:
+        """Write what comes, and bring it to disk a few times a second; the writer's thread."""
+        publish_at_s = time.monotonic() + PUBLISH_EVERY_S
+        try:
+            while (item := self._next_item()) is not None:
+                for image, line in item:
+                    self._stream.append(image)
+                    self._rows.write(line)
+                if time.monotonic() >= publish_at_s:
+                    self._publish()
+                    publish_at_s = time.monotonic() + PUBLISH_EVERY_S
+            self._publish()
+        except OSError as error:
+            self._error = self._explain(error)
+
+    def _next_item(self) -> list[tuple[np.ndarray, str]] | None:
+        """Return what waits, nothing after a while without, None at the end."""
+        try:
+            item = self._queue.get(timeout=PUBLISH_EVERY_S)
+        except queue.Empty:
+            return []
+        return None if item is None else [item]
+
+    def _publish(self) -> None:
+        """Bring rows to disk, then frames: a frame that is kept has its row."""
+        self._rows.flush()
+        os.fdatasync(self._rows.fileno())
+        self._stream.publish()
+
+    def _explain(self, error: OSError) -> LogError:
+        kept = f"{self._stream.n} frames are safe in {self.folder}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return LogError(f"the disk of {self.folder} is full; the session ends, {kept}")
+        return LogError(f"the disk of {self.folder} fails ({error.strerror or error}); the session ends, {kept}")
+
+    def _add_tables(self) -> None:
+        """Add /frames, /events and the versions to the HDF5 file."""
+        stored = self._stream.n
+        frames = np.zeros(stored, [("number", "i8"), *((name, "f8") for name in FRAME_TIMES)])
+        frames["number"] = self._numbers[:stored]
+        for name in FRAME_TIMES:
+            frames[name] = self._times[name][:stored]
+        rows = [(e.time_s, e.frame, e.device.encode(), e.value, e.detail.encode()) for e in self._events.in_order()]
+        events = np.array(rows, EVENT)
+        needed = frames.nbytes + events.nbytes + 2**20
+        if shutil.disk_usage(self.folder).free < needed:
+            # PyTables reports no error on a full disk, and would leave a broken file.
+            raise OSError(errno.ENOSPC, "no space for /frames and /events")
+        with tables.open_file(str(self._stream_path), "a") as file:
+            file.create_table("/", "frames", frames, "one row per frame (s)")
+            file.create_table("/", "events", events, "what happened when; s, monotonic clock")
+            attributes = {"mouse_id": self._mouse_id, "ended_by": self.ended_by, "code_version": code_version()}
+            attributes |= {f"version_of_{name}": version for name, version in library_versions().items()}
+            for name, value in attributes.items():
+                file.root._v_attrs[name.replace("-", "_")] = value
+
+    def _add_summary_row(self) -> None:
+        path = self._settings.data_root / self._settings.summary_file
+        is_new = not path.exists() or path.stat().st_size == 0
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self._settings.summary_header, extrasaction="ignore", lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerow(self.summary())
+
+    def __enter__(self) -> "SessionLog":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is not None:
+            self.ended_by = ENDINGS.get(type(error), str(error) or type(error).__name__)
+        self.close()

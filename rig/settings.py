@@ -1,0 +1,539 @@
+"""config.ini -> one checked, frozen settings object per experiment.
+
+`python -m rig.settings` prints the table of all settings that the README shows.
+"""
+
+import difflib
+import json
+import math
+import secrets
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
+from configparser import Error as IniError
+from configparser import RawConfigParser
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from configupdater import ConfigUpdater
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from helper import Position, SessionType, generate_seeds
+from rig.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Keys that configurations of the original system carry and this one does not need.
+KEYS_OF_THE_ORIGINAL = frozenset(
+    {
+        "dff_range",
+        "moghistory",
+        "offline_video_file",
+        "reward_threshold_mm",
+        "sensor_mode_v1",
+        "sessionduration",
+        "spont_sess_duration",
+        "start_freq",
+        "var_threshold",
+    }
+)
+# Keys of the other experiments, which a section may carry along.
+KEYS_OF_OTHER_EXPERIMENTS = frozenset(
+    {
+        "control_point",
+        "dlc_model_path",
+        "joint_history_sec",
+        "roi_operation",
+        "speed_threshold",
+        "start_center",
+        "start_radius_mm",
+        "start_roi",
+        "target_center",
+        "target_radius_mm",
+        "target_roi",
+        "trial_start",
+        "video_file",
+    }
+)
+
+# What the summary CSV can hold, besides every setting.
+SUMMARY_VALUES = frozenset(
+    {
+        "data_path",
+        "duration",
+        "end",
+        "ended_by",
+        "fails",
+        "fps",
+        "frames",
+        "latency_median_ms",
+        "latency_p99_ms",
+        "lost_frames",
+        "mouse_id",
+        "rewards",
+        "session",
+        "start",
+        "success_rate",
+        "trials",
+        "unsaved_frames",
+    }
+)
+
+
+def split_commas(value: object) -> object:
+    """Turn '256, 256' into ['256', '256']; leave everything but text alone."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def parse_json(value: object) -> object:
+    """Turn JSON text into what it says."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not valid JSON: {error.msg} at character {error.pos + 1}") from None
+
+
+def expand_folder(value: Path) -> Path:
+    """Make a path absolute, with ~ for the home folder."""
+    return value.expanduser().absolute()
+
+
+Pair = Annotated[tuple[int, int], BeforeValidator(split_commas)]
+PairOfFloats = Annotated[tuple[float, float], BeforeValidator(split_commas)]
+Folder = Annotated[Path, AfterValidator(expand_folder)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
+Box = tuple[int, int, int, int]
+FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
+
+
+class Site(BaseModel):
+    """A cortical site in mm from bregma: lateral and anterior."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    ML: float
+    AP: float
+
+
+def setting(meaning: str, unit: str = "", default: Any = ..., **limits: Any) -> Any:
+    """Declare a setting; without a default it must stand in config.ini."""
+    return Field(default, description=meaning, json_schema_extra={"unit": unit}, **limits)
+
+
+class CameraSettings(BaseModel):
+    """What a camera driver needs to know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    vid_source: str = setting("camera: the name of a *Stream.py file of the top folder", "name")
+    vid_root: str = setting("VideoStream: session folder, HDF5 or movie file to replay", "path", "")
+    opencv_source: str = setting("OpenCVCameraStream: number of the camera, or a pipeline or address", "", "0")
+    raw_image_file: FileName = setting("name of the HDF5 file with the frames", "file name", "image_stream.hdf5")
+    resolution: Pair = setting("size of the image", "width, height px")
+    framerate: float = setting("frames the camera takes", "frames/s", gt=0, le=500)
+    awb_mode: Literal["off"] = setting(
+        "white balance: off, because ΔF/F of two colours means nothing while their gains drift", "off", "off"
+    )
+    shutter_speed: int = setting("exposure time", "µs", 60000, gt=0)
+    iso: int = setting("analogue gain times 100", "ISO", 800, ge=100, le=3200)
+    sensor_mode: int = setting("PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0)
+    camera_timeout_s: float = setting("without a new frame for so long the session ends", "s", 1.0, gt=0)
+    sim_camera_fails_at_s: float = setting("SimCameraStream: stop giving frames then; 0 never", "s", 0.0, ge=0)
+
+    def frame_period_s(self) -> float:
+        """Return the time between two frames in s."""
+        return 1 / self.framerate
+
+
+class CortexSettings(CameraSettings):
+    """Where the cortex lies in the image."""
+
+    ppmm: float = setting("scale of the image", "px/mm", gt=0)
+    bregma: PairOfFloats = setting("bregma in the image", "row, col px")
+    nose: Literal["u", "d", "l", "r"] = setting("where the nose points: up, down, left, right", "letter", "u")
+    seeds_mm: Annotated[dict[str, Site], BeforeValidator(parse_json)] = setting(
+        "cortical sites, lateral and anterior of bregma", 'JSON {"name": {"ML": mm, "AP": mm}}'
+    )
+    seed: int | None = setting(
+        "seed of the order of silent trials and of every simulation; drawn at random without one", "", None, ge=0
+    )
+
+    def seeds(self) -> dict[str, dict[str, int]]:
+        """Return {'SITE_L': {'ML': column, 'AP': row}, ...} in px."""
+        sites = {name: {"ML": site.ML, "AP": site.AP} for name, site in self.seeds_mm.items()}
+        return generate_seeds(Position(*self.bregma), sites, self.ppmm, self.nose)
+
+
+class RigSettings(CameraSettings):
+    """What every experiment has: files, trials, tone, outputs, lick."""
+
+    section: ClassVar[str]
+
+    data_root: Folder = setting("sessions are stored below it", "folder")
+    summary_file: FileName = setting("one row per session, below data_root", "file name", "expt_summary.csv")
+    summary_header: Names = setting(
+        "columns of the summary: settings and " + ", ".join(sorted(SUMMARY_VALUES)),
+        "names",
+        ("mouse_id", "session", "start", "duration", "trials", "rewards", "session_type"),
+    )
+
+    session_type: SessionType = setting("what the mouse hears and earns", "", SessionType.normal_audio_normal_reward)
+    total_trials: int = setting("trials of a session", "trials", 60, gt=0, le=10000)
+    max_trial_dur: float = setting("a trial without success fails after it", "s", 30.0, gt=0)
+    initial_rest_dur: float = setting("rest before the first trial", "s", 30.0, ge=0)
+    success_rest_dur: float = setting("rest after a success", "s", 10.0, ge=0)
+    fail_rest_dur: float = setting("rest after a failure", "s", 15.0, ge=0)
+    audio: float = setting("share of the trials that have a tone", "0..1", 1.0, ge=0, le=1)
+    n_tones: int = setting("tones of the ladder, quarter octaves from 1000 Hz", "count", 18, ge=3, le=19)
+    audio_delay: float = setting("from signal to tone", "s", 0.0, ge=0)
+    reward_delay: float = setting("from signal to reward test", "s", 1.0, ge=0)
+    adaptive_threshold: bool = setting("let the threshold follow the rewards", "0, 1", False)
+    random_reward_per_min: float = setting("no_audio_random_reward: mean rate of free rewards", "1/min", 1.8, ge=0)
+
+    outputs: Literal["gpio", "simulated"] = setting("valve, LEDs and triggers", "", "gpio")
+    pin_numbering: Literal["BCM", "BOARD"] = setting("how the pins below are counted", "", "BCM")
+    reward_pin: int = setting("valve and success LED", "pin", 27, ge=0, le=40)
+    fail_pin: int = setting("failure LED", "pin", 12, ge=0, le=40)
+    light_pin: int = setting("excitation light TTL", "pin", 21, ge=0, le=40)
+    trigger_pin: int = setting("high for the whole session; starts the other camera", "pin", 17, ge=0, le=40)
+    reward_s: float = setting("length of the reward pulse", "s", 0.3, gt=0)
+    fail_s: float = setting("length of the failure pulse", "s", 0.5, gt=0)
+    max_valve_open_s: float = setting("the guard closes the valve after it", "s", 1.0, gt=0, le=10)
+
+    tone: Literal["pyaudio", "simulated"] = setting("the loudspeaker", "", "pyaudio")
+    tone_volume: float = setting("loudness of the tone, full scale = 1", "0..1", 0.5, gt=0, le=1)
+
+    lick: Literal["none", "mpr121", "gpio", "simulated"] = setting("the lick sensor", "", "none")
+    lick_channel: int = setting("mpr121: electrode of the spout", "channel", 0, ge=0, le=11)
+    lick_i2c_address: int = setting("mpr121: address (90 = 0x5A)", "I2C address", 0x5A, ge=8, le=119)
+    lick_pin: int = setting("gpio: input that is high while the tongue touches", "pin", 23, ge=0, le=40)
+
+    def pins(self) -> dict[str, int]:
+        """Return {output name: pin}."""
+        return {
+            "reward": self.reward_pin,
+            "fail": self.fail_pin,
+            "light": self.light_pin,
+            "trigger": self.trigger_pin,
+        }
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid alone but not with the others."""
+        if not (ROOT / f"{self.vid_source}.py").is_file() or not self.vid_source.endswith("Stream"):
+            known = ", ".join(sorted(path.stem for path in ROOT.glob("*Stream.py")))
+            yield f"vid_source = {self.vid_source}: there is no camera of this name; known are {known}"
+        pins = self.pins() | ({"lick": self.lick_pin} if self.lick == "gpio" else {})
+        for name, pin in pins.items():
+            others = [other for other in pins if other != name and pins[other] == pin]
+            if others and name < others[0]:
+                yield f"{name}_pin = {pin}: {' and '.join(others)} has the same pin; each needs its own"
+        for key in ("reward_s",):
+            if getattr(self, key) > self.max_valve_open_s:
+                yield (
+                    f"{key} = {getattr(self, key):g}: a pulse must not be longer than max_valve_open_s, "
+                    f"which is {self.max_valve_open_s:g} s"
+                )
+        allowed = SUMMARY_VALUES | type(self).model_fields.keys()
+        for name in self.summary_header:
+            if name not in allowed:
+                yield f"summary_header = ... {name} ...: there is no such value{nearest(name, allowed)}"
+
+
+class ClnfSettings(RigSettings, CortexSettings):
+    """Closed-loop neurofeedback: ΔF/F of cortical ROIs."""
+
+    dff_history: float = setting("baseline of ΔF/F: the frames before, for so long", "s", 6.0, gt=0, le=600)
+    roi_size: PairOfFloats = setting("size of an ROI that was not placed by hand", "width, height mm", (0.3, 0.3))
+    reward_threshold: float = setting("a signal above it is a success", "ΔF/F", gt=0, lt=10)
+    placed: dict[str, Box] = Field(default_factory=dict, exclude=True)
+    """ROIs placed in the window, {lower-case name: (x, y, w, h)} in px: lines like `m1_l = 76,114,8,8`."""
+
+    def history_frames(self) -> int:
+        """Return how many frames the baseline spans."""
+        return max(1, round(self.dff_history * self.framerate))
+
+    def roi_names(self) -> list[str]:
+        """Return the ROIs of the experiment, in order."""
+        raise NotImplementedError
+
+    def roi_box(self, name: str) -> Box:
+        """Return x, y, w, h in px: where the ROI was placed, else centred on its site."""
+        if name.lower() in self.placed:
+            return self.placed[name.lower()]
+        site = self.seeds()[name]
+        w, h = (max(1, round(mm * self.ppmm)) for mm in self.roi_size)
+        return math.floor(site["ML"] - w / 2), math.floor(site["AP"] - h / 2), w, h
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid alone but not with the others."""
+        yield from super().contradictions()
+        width, height = self.resolution
+        seeds = self.seeds()
+        for name in self.roi_names():
+            if name not in seeds and name.lower() not in self.placed:
+                yield (
+                    f"roi = {name}: there is no such site{nearest(name, seeds)}; "
+                    "sites are the names of seeds_mm with _L or _R"
+                )
+                continue
+            x, y, w, h = self.roi_box(name)
+            if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
+                yield (
+                    f"roi = {name}: the ROI at x, y, w, h = {x}, {y}, {w}, {h} px does not lie in the image of "
+                    f"{width} x {height} px; correct bregma, ppmm, roi_size or the line {name.lower()}"
+                )
+
+
+class OneRoiSettings(ClnfSettings):
+    """Settings of brain/cla_reward_punish_1roi.py."""
+
+    section: ClassVar[str] = "raspicambrain_reward_punish_1roi"
+
+    roi: str = setting("the ROI that is trained", "SITE_L or SITE_R")
+
+    def roi_names(self) -> list[str]:
+        """Return the one ROI."""
+        return [self.roi]
+
+
+EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings,)
+
+Model = TypeVar("Model", bound=CameraSettings)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return '; did you mean X?', or nothing where no known name is near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    match = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[match[0]]}?" if match else ""
+
+
+def describe(error: Mapping[str, Any], raw: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """Turn one complaint of pydantic into a sentence with key, value, what is expected and the unit."""
+    key, *inside = error["loc"]
+    field = model.model_fields[key]
+    unit = unit_of(field)
+    expected = f"expected: {field.description}" + (f" ({unit})" if unit else "")
+    if error["type"] == "missing":
+        return f"{key} is missing; {expected}"
+    value = str(raw[key])
+    value = value if len(value) <= 60 else value[:57] + "..."
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    where = " at " + ".".join(str(part) for part in inside) if inside else ""
+    return f"{key} = {value}{where}: {message}; {expected}"
+
+
+def is_given(model: type[BaseModel], key: str, value: str) -> bool:
+    """Return whether the line says something; `key =` alone does not where it must or where nothing is the default."""
+    field = model.model_fields[key]
+    return value != "" or not (field.is_required() or field.default in (None, ""))
+
+
+def unit_of(field: Any) -> str:
+    """Return the unit of a setting."""
+    return str((field.json_schema_extra or {}).get("unit", ""))
+
+
+def from_strings(model: type[Model], cfgDict: Mapping[str, str], source: str = "settings") -> Model:
+    """Build a settings object from a plain dictionary of strings; keys that it does not have are passed over.
+
+    Raises
+    ------
+    SettingsError
+        With every complaint at once.
+    """
+    raw = {key: value for key, value in cfgDict.items() if key in model.model_fields and is_given(model, key, value)}
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise complaints(source, [describe(one, raw, model) for one in error.errors()]) from None
+
+
+def complaints(source: str, sentences: list[str]) -> SettingsError:
+    """Put all that is wrong into one error."""
+    count = "one setting" if len(sentences) == 1 else f"{len(sentences)} settings"
+    return SettingsError(f"{source}: {count} cannot be used\n" + "\n".join(f"  {sentence}" for sentence in sentences))
+
+
+def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
+    """Return a section with what [DEFAULT] shares, and the keys that stand in [DEFAULT] alone."""
+    if not path.is_file():
+        raise SettingsError(f"{path}: there is no such file; name a configuration with --config FILE")
+    parser = RawConfigParser()
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+    except (IniError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{path}: the file cannot be read as INI: {reason}") from None
+    if section not in parser:
+        raise SettingsError(
+            f"{path}: there is no section [{section}]{nearest(section, parser.sections())}; "
+            f"the file has {', '.join(parser.sections()) or 'no section'}"
+        )
+    own = RawConfigParser(default_section="no section is shared here")
+    own.read_string(path.read_text(encoding="utf-8"))
+    shared = set(parser.defaults()) - set(own[section])
+    return dict(parser[section]), shared
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, str]:
+    """Turn ['key=value', ...] of the command line into a dictionary."""
+    values = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"--set {override}: expected KEY=VALUE, as in --set total_trials=10")
+        values[key.strip().lower()] = value.strip()
+    return values
+
+
+def add_config_arguments(parser: ArgumentParser, section: str) -> None:
+    """Add --config, --section and --set, which every program of the rig understands."""
+    parser.add_argument(
+        "--config", metavar="FILE", default=str(ROOT / "config.ini"), help="settings; default %(default)s"
+    )
+    parser.add_argument("--section", metavar="NAME", default=section, help="its section (default: %(default)s)")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a setting; may be repeated"
+    )
+
+
+def take_placed(values: dict[str, str], known: Iterable[str], problems: list[str]) -> dict[str, Box]:
+    """Take the lines that place an ROI, `name = x,y,w,h`, out of `values`."""
+    known = {name.lower() for name in known}
+    placed: dict[str, Box] = {}
+    for key in list(values):
+        parts = [part.strip() for part in values[key].split(",")]
+        is_box = len(parts) == 4 and all(part.lstrip("-").isdigit() for part in parts)
+        if key in known or is_box:
+            text = values.pop(key)
+            if is_box:
+                x, y, w, h = (int(part) for part in parts)
+                placed[key] = x, y, w, h
+            else:
+                problems.append(f"{key} = {text}: expected the place of an ROI: x, y, w, h, four whole numbers (px)")
+    return placed
+
+
+def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, str]) -> tuple[Model, list[str]]:
+    """Read one section, check it, and return the settings and the keys that were not used.
+
+    Parameters
+    ----------
+    model : type
+        The settings class of the experiment.
+    path : Path
+        An INI file.
+    section : str
+        Its section.
+    overrides : mapping
+        Settings of the command line; checked like those of the file.
+
+    Raises
+    ------
+    SettingsError
+        With every complaint at once, each with key, value, what is expected and the unit.
+    """
+    values, shared = read_section(path, section)
+    values |= overrides
+    shared -= overrides.keys()
+    problems: list[str] = []
+    known = set(model.model_fields) - {"placed"}
+    elsewhere = KEYS_OF_THE_ORIGINAL | KEYS_OF_OTHER_EXPERIMENTS | {key for m in EXPERIMENTS for key in m.model_fields}
+    placed = {}
+    if "placed" in model.model_fields:
+        placed = take_placed({k: values[k] for k in values if k not in known | elsewhere}, site_names(values), problems)
+        bad = {line.split(" = ")[0] for line in problems}
+        values = {k: v for k, v in values.items() if k not in placed and k not in bad}
+    unused = sorted(key for key in values if key in elsewhere - known and key not in shared)
+    for key in sorted(values.keys() - known - elsewhere):
+        problems.append(f"{key} = {values[key]}: there is no such setting{nearest(key, known)}")
+    raw: dict[str, Any] = {key: value for key, value in values.items() if key in known and is_given(model, key, value)}
+    try:
+        settings = model.model_validate(raw | ({"placed": placed} if "placed" in model.model_fields else {}))
+    except ValidationError as error:
+        problems += [describe(one, raw, model) for one in error.errors()]
+    else:
+        problems += settings.contradictions() if isinstance(settings, RigSettings) else []
+    if problems:
+        raise complaints(f"{path} [{section}]", problems)
+    if isinstance(settings, CortexSettings) and settings.seed is None:
+        settings = settings.model_copy(update={"seed": secrets.randbelow(2**32)})
+    return settings, unused
+
+
+def site_names(values: Mapping[str, str]) -> list[str]:
+    """Return the names that a line may place, as far as seeds_mm can be read; its errors are told elsewhere."""
+    try:
+        sites = json.loads(values.get("seeds_mm", "{}"))
+    except json.JSONDecodeError:
+        return []
+    return [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
+
+
+def to_text(value: Any) -> str:
+    """Write a value as config.ini has it; `load` reads it back as the same value."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, tuple):
+        return ", ".join(to_text(part) for part in value)
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
+
+
+def to_strings(settings: CameraSettings) -> dict[str, str]:
+    """Return the settings as the plain dictionary of strings that camera drivers take (`cfgDict`)."""
+    texts = {key: to_text(value) for key, value in settings.model_dump().items()}
+    placed = getattr(settings, "placed", {})
+    return texts | {name: ",".join(map(str, box)) for name, box in placed.items()}
+
+
+def save_session_copy(settings: RigSettings, path: Path) -> None:
+    """Write the section as used, and [configsection] that names it."""
+    lines = ["[configsection]", f"config = {settings.section}", "", f"[{settings.section}]"]
+    lines += [f"{key} = {text}".rstrip() for key, text in to_strings(settings).items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def save_placed(path: Path, section: str, boxes: Mapping[str, Box | tuple[int, int]]) -> None:
+    """Write the places of ROIs back into the user's file; every other line stays as it is."""
+    updater = ConfigUpdater()
+    updater.read(path, encoding="utf-8")
+    for name, box in boxes.items():
+        text = ",".join(str(number) for number in box)
+        if name.lower() in updater[section]:
+            updater[section][name.lower()].value = text
+        else:
+            last = updater[section].option_blocks()[-1] if updater[section].options() else None
+            if last is None:
+                updater.set(section, name.lower(), text)
+            else:
+                last.add_after.option(name.lower(), text)
+    path.write_text(str(updater), encoding="utf-8")
+
+
+def markdown_table(models: Iterable[type[RigSettings]] = EXPERIMENTS) -> str:
+    """Return the table of all settings, as the README shows it."""
+    rows = ["| key | unit, form | default | meaning |", "|---|---|---|---|"]
+    seen = set()
+    for model in models:
+        for key, field in model.model_fields.items():
+            if key in seen or key == "placed":
+                continue
+            seen.add(key)
+            default = "must be given" if field.is_required() else to_text(field.default) or "none"
+            rows.append(f"| `{key}` | {unit_of(field)} | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(markdown_table())

@@ -1,0 +1,112 @@
+"""What the terminal shows: the banner of simulated devices, the status line, the summary."""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from rig.session_log import SessionLog
+
+REFRESH_S = 0.25
+FPS_OVER = 0.2  # share of the newest interval in the shown frame rate
+
+console = Console(highlight=False)
+
+
+def clock(seconds: float) -> str:
+    """Return minutes:seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class StatusLine:
+    """One line that is rewritten a few times a second; on no terminal, one line at the end of each trial.
+
+    Parameters
+    ----------
+    total_trials : int
+    unit : str
+        Of signal and threshold, as in 'ΔF/F'.
+    log : SessionLog
+    """
+
+    def __init__(self, total_trials: int, unit: str, log: SessionLog) -> None:
+        self._total, self._unit, self._log = total_trials, unit, log
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._next_s = 0.0
+        self._trials_told = 0
+        self._fps, self._seen, self._seen_s = 0.0, 0, time.monotonic()
+
+    def due(self, now_s: float) -> bool:
+        """Return whether it is time to show something new."""
+        return now_s >= self._next_s or self._log.trials != self._trials_told
+
+    def show(self, trial: int, signal: float, threshold: float, seconds_left: float, trouble: str) -> None:
+        """Show where the session stands."""
+        now_s = time.monotonic()
+        self._next_s = now_s + REFRESH_S
+        text = self._text(now_s, trial, signal, threshold, seconds_left, trouble)
+        if self._live is not None:
+            self._live.update(Text(text, style="bold red" if trouble else ""), refresh=True)
+        elif self._log.trials != self._trials_told:
+            console.print(text)
+        self._trials_told = self._log.trials
+
+    def _text(
+        self, now_s: float, trial: int, signal: float, threshold: float, seconds_left: float, trouble: str
+    ) -> str:
+        log = self._log
+        frames = log.frames + log.unsaved
+        if now_s > self._seen_s:
+            rate = (frames - self._seen) / (now_s - self._seen_s)
+            self._fps += (rate - self._fps) * (FPS_OVER if self._fps else 1.0)
+            self._seen, self._seen_s = frames, now_s
+        success = f"{100 * (1 - log.fails / log.trials):.0f} %" if log.trials else "-"
+        parts = [
+            f"trial {trial} of {self._total}" if trial else f"rest, {log.trials} of {self._total} trials done",
+            f"{log.rewards} rewards",
+            f"success {success}",
+            f"{self._unit} {signal:.3f} / {threshold:.3f}",
+            f"{self._fps:.1f} fps",
+            f"{log.lost} lost",
+            f"at most {clock(seconds_left)} left",
+        ]
+        return " | ".join(parts + ([trouble] if trouble else []))
+
+    def __enter__(self) -> "StatusLine":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def print_banner(simulated: dict[str, str]) -> None:
+    """Say in a box which devices are not real."""
+    if simulated:
+        lines = "\n".join(f"{device:8} {what}" for device, what in simulated.items())
+        title = "[bold]SIMULATED: no animal may be on this rig"
+        console.print(Panel(lines, title=title, border_style="bold yellow", expand=False, padding=(1, 4)))
+
+
+def print_summary(log: SessionLog) -> None:
+    """Show how the session went."""
+    values = log.summary()
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    success = f"{100 * float(values['success_rate']):.0f} %" if values["success_rate"] else "no trial ended"
+    for name, value in (
+        ("ended by", values["ended_by"]),
+        ("trials", values["trials"]),
+        ("rewards", values["rewards"]),
+        ("success rate", success),
+        ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
+        ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
+        ("session type", values["session_type"]),
+        ("session folder", values["data_path"]),
+    ):
+        table.add_row(name, Text(str(value), overflow="fold"))
+    console.print(table)

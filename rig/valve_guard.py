@@ -1,0 +1,175 @@
+"""The guard: a process of its own that alone owns the output pins, so that no valve stays open.
+
+It ends every pulse by its own clock, and takes all pins low when its input ends, which happens when the
+script dies, whatever killed it.  `rig.outputs` starts it and speaks to it, one line a command:
+
+    pulse NAME SECONDS      high now, low after so long
+    on NAME / off NAME
+
+It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), or
+`error SENTENCE` before it takes all pins low and ends.
+"""
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+from typing import Protocol
+
+MISSING_GPIO = (
+    "the library RPi.GPIO does not work here ({reason}); on a Raspberry Pi install it with "
+    "'sudo apt install python3-rpi-lgpio', or try without outputs: --set outputs=simulated"
+)
+
+
+class Pins(Protocol):
+    """What drives the levels."""
+
+    def claim(self, pin: int) -> None:
+        """Make the pin an output and take it low."""
+
+    def write(self, pin: int, level: int) -> None:
+        """Drive the pin."""
+
+
+class GpioPins:
+    """Pins of a Raspberry Pi (rpi-lgpio) or a Jetson (Jetson.GPIO), both by the API of RPi.GPIO."""
+
+    def __init__(self, numbering: str) -> None:
+        os.environ.setdefault("LG_WD", tempfile.gettempdir())  # lgpio leaves a FIFO in its working directory
+        try:
+            from RPi import GPIO
+        except Exception as error:
+            raise RuntimeError(MISSING_GPIO.format(reason=error)) from error
+        self._gpio = GPIO
+        GPIO.setwarnings(False)
+        GPIO.setmode(getattr(GPIO, numbering))
+
+    def claim(self, pin: int) -> None:
+        """Make the pin an output and take it low."""
+        self._gpio.setup(pin, self._gpio.OUT, initial=self._gpio.LOW)
+
+    def write(self, pin: int, level: int) -> None:
+        """Drive the pin."""
+        self._gpio.output(pin, level)
+
+
+class SimulatedPins:
+    """Pins that exist only here."""
+
+    def __init__(self) -> None:
+        self.levels: dict[int, int] = {}
+
+    def claim(self, pin: int) -> None:
+        """Make the pin an output and take it low."""
+        self.levels[pin] = 0
+
+    def write(self, pin: int, level: int) -> None:
+        """Drive the pin."""
+        if pin not in self.levels:
+            raise RuntimeError(f"pin {pin} was not claimed")
+        self.levels[pin] = level
+
+
+class Guard:
+    """Keeps levels and the ends of pulses.
+
+    Parameters
+    ----------
+    pins : Pins
+    names : dict
+        {output name: pin}.
+    max_pulse_s : float
+        No pulse lasts longer.
+    """
+
+    def __init__(self, pins: Pins, names: dict[str, int], max_pulse_s: float) -> None:
+        self._pins, self._names, self._max_pulse_s = pins, names, max_pulse_s
+        self._ends_s: dict[str, float] = {}
+        for pin in names.values():
+            pins.claim(pin)
+
+    def command(self, line: str) -> None:
+        """Carry out one line."""
+        verb, name, *seconds = line.split()
+        if verb == "pulse":
+            self._drive(name, 1)
+            self._ends_s[name] = time.monotonic() + min(float(seconds[0]), self._max_pulse_s)
+        else:
+            self._ends_s.pop(name, None)
+            self._drive(name, int(verb == "on"))
+
+    def end_due_pulses(self) -> float | None:
+        """Close what is due; return the seconds until the next pulse ends, None without one."""
+        now = time.monotonic()
+        for name in [name for name, end_s in self._ends_s.items() if end_s <= now]:
+            del self._ends_s[name]
+            self._drive(name, 0)
+        return max(0.0, min(self._ends_s.values()) - now) if self._ends_s else None
+
+    def all_low(self) -> None:
+        """Take every pin low; a pin that fails must not keep the others high."""
+        for name in self._names:
+            try:
+                self._drive(name, 0)
+            except Exception as error:
+                say(f"error {name} could not be taken low: {error}")
+
+    def _drive(self, name: str, level: int) -> None:
+        self._pins.write(self._names[name], level)
+        say(f"edge {name} {level} {time.monotonic():.6f}")
+
+
+def say(line: str) -> None:
+    """Answer the script; it may be gone already, which must not stop the guard from closing."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), (line + "\n").encode())
+
+
+def serve(guard: Guard) -> None:
+    """Carry out commands until the input ends."""
+    stdin, rest = sys.stdin.fileno(), b""
+    while True:
+        ready, _, _ = select.select([stdin], [], [], guard.end_due_pulses())
+        if not ready:
+            continue
+        data = os.read(stdin, 4096)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            guard.command(line.decode())
+
+
+def main() -> int:
+    """Own the pins until the input ends."""
+    parser = argparse.ArgumentParser(description="Owns the output pins; started by rig.outputs.")
+    parser.add_argument("--simulated", action="store_true")
+    parser.add_argument("--numbering", default="BCM")
+    parser.add_argument("--max-pulse-s", type=float, default=1.0)
+    parser.add_argument("pins", nargs="+", metavar="NAME=PIN")
+    args = parser.parse_args()
+    names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        guard = Guard(SimulatedPins() if args.simulated else GpioPins(args.numbering), names, args.max_pulse_s)
+    except Exception as error:
+        say(f"error {error}")
+        return 1
+    try:
+        say("ready")
+        serve(guard)
+    except Exception as error:
+        say(f"error {type(error).__name__}: {error}")
+        return 1
+    finally:
+        guard.all_low()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
