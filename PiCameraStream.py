@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rig.errors import CameraError
+from rig.errors import CameraError, SettingsError
 from rig.frames import Frame, FrameQueue
 from rig.settings import CameraSettings, from_strings
 
@@ -55,6 +55,12 @@ class PiCameraStream:
         CameraError
             picamera2 or the camera is missing, another program holds it, or it does not take a setting.
         """
+        exposure_s, period_s = self._settings.shutter_speed / 1e6, self._settings.frame_period_s()
+        if exposure_s > period_s:
+            raise SettingsError(
+                f"shutter_speed = {self._settings.shutter_speed}: the exposure does not fit into a frame of "
+                f"{period_s * 1e6:.0f} µs (framerate = {self._settings.framerate:g}); shorten one of them"
+            )
         try:
             from picamera2 import Picamera2
         except ImportError as error:

@@ -67,7 +67,11 @@ class VideoStream:
             return
         self.stop()
         opener = self._open_hdf5 if self._path.suffix.lower() in HDF5_ENDINGS else self._open_movie
-        self._frames = opener()
+        try:
+            self._frames = opener()
+        except SettingsError:
+            self.stop()
+            raise
         self._pacer.restart()
 
     def read(self) -> Frame | None:

@@ -67,7 +67,7 @@ class Rect:
         """Draw the outline and the name on a canvas that shows the image `scale` times as large."""
         corners = [(self.x, self.y), (self.x + self.w, self.y + self.h)]
         top_left, bottom_right = [(round(x * scale), round(y * scale)) for x, y in corners]
-        cv2.rectangle(canvas, top_left, bottom_right, self.color, 1, cv2.LINE_AA)
+        cv2.rectangle(canvas, top_left, bottom_right, self.color, 1)
         cv2.drawMarker(canvas, bottom_right, self.color, cv2.MARKER_SQUARE, 4, 3)
         write_name(canvas, self.name, (top_left[0], top_left[1] - 4), self.color)
 

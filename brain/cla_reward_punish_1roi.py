@@ -42,7 +42,7 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
     runningImgQuROI = [RoiHistory(cfg.history_frames()) for _ in rois]
     reward_threshold = adaptive.value
 
-    for frame in rig.camera:
+    for frame in rig.frames():
         decided_s = time.monotonic()
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):

@@ -130,15 +130,21 @@ def check_mouse_id(mouse_id: str) -> str:
     return mouse_id
 
 
+class Stopped(BaseException):
+    """A signal ends the script."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        self.exit_status = 128 + number
+
+
 def stop_on_signals() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP unwind the script once, so that every device is closed in order."""
 
     def stop(number: int, _: FrameType | None) -> NoReturn:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)  # a second one must not interrupt the closing
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt("Ctrl-C")
-        raise SystemExit(128 + number)
+        raise Stopped(number)
 
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, stop)
@@ -153,6 +159,6 @@ def run(main: Callable[[], int]) -> NoReturn:
         console.file = sys.stderr
         console.print(str(error), style="bold red", markup=False, soft_wrap=True)
         status = error.exit_status
-    except KeyboardInterrupt:
-        status = 130
+    except Stopped as stopped:
+        status = stopped.exit_status
     sys.exit(status)

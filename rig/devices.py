@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
-from rig.cli import Options
+from rig.cli import Options, simulated_devices
 from rig.events import Events
 from rig.frames import Frame
 from rig.lick import LickDetector, NoLick, open_lick
@@ -30,6 +30,12 @@ class Rig(NamedTuple):
     lick: NoLick | LickDetector
     window: Window | NoWindow
     events: Events
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame of the camera; what happens until the next one is noted under its number."""
+        for frame in self.camera:
+            self.events.frame = frame.number
+            yield frame
 
 
 @contextmanager
@@ -140,18 +146,21 @@ class Recording:
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
             self._trouble = trouble
 
-    def _lines(self, step: Step, signal: float, threshold: float, left_s: float) -> list[str]:
+    def _lines(self, step: Step, signal: float, threshold: float, left_s: float) -> list[tuple[str, str]]:
         log, settings = self.log, self._rig.options.settings
         state = f"TRIAL {step.trial} of {settings.total_trials}" if step.running else "REST"
-        return [
-            "FAILURE" if step.outcome == FAIL else state,
-            f"signal     {signal:+.4f}",
-            f"threshold  {threshold:.4f}",
-            f"tone       {self._rig.tone.hz:.0f} Hz",
-            f"trials     {log.trials} done",
-            f"rewards    {log.rewards}",
-            f"frames     {log.frames}, {log.lost} lost",
-            f"time left  at most {clock(left_s)}",
-            f"mouse      {self._rig.options.mouse_id}",
-            *([self._trouble] if self._trouble else []),
-        ]
+        lines = {
+            "signal": f"{signal:+.4f}",
+            "threshold": f"{threshold:.4f}",
+            "tone": f"{self._rig.tone.hz:.0f} Hz" if self._rig.tone.hz else "silence",
+            "trials": f"{log.trials} done",
+            "rewards": str(log.rewards),
+            "frames": f"{log.frames}, {log.lost} lost",
+            "time left": f"at most {clock(left_s)}",
+            "mouse": self._rig.options.mouse_id,
+        }
+        if simulated := simulated_devices(settings):
+            lines["simulated"] = ", ".join(simulated)
+        if self._trouble:
+            lines["trouble"] = self._trouble
+        return [("FAILURE" if step.outcome == FAIL else state, ""), *lines.items()]

@@ -27,7 +27,8 @@ def header_of(n: int, frame_shape: tuple[int, int, int]) -> tuple[bytearray, int
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "header.hdf5")
         with tables.open_file(name, "w", driver="H5FD_CORE", driver_core_backing_store=0) as file:
-            file.create_array(file.root, "raw_images", frames, title="frames of the camera (n, height, width, 3) BGR")
+            title = "frames of the camera (n, height, width, 3) BGR"
+            file.create_array(file.root, "raw_images", frames, title, track_times=False)
             file.flush()
             image = file.get_file_image()
     start = len(image) - frames.size
@@ -51,6 +52,7 @@ class Header:
     """
 
     def __init__(self, frame_shape: tuple[int, int, int]) -> None:
+        self.frame_shape = frame_shape
         self.frame_bytes = int(np.prod(frame_shape))
         one, start = header_of(1, frame_shape)
         two, start_two = header_of(2, frame_shape)
@@ -90,8 +92,8 @@ class FrameFile:
     Parameters
     ----------
     path : Path
-    frame_shape : tuple
-        (height, width, 3), uint8.
+    header : Header
+        For frames of this shape.
 
     Attributes
     ----------
@@ -99,9 +101,8 @@ class FrameFile:
         Frames written.
     """
 
-    def __init__(self, path: Path, frame_shape: tuple[int, int, int]) -> None:
-        self._header = Header(frame_shape)
-        self._shape = frame_shape
+    def __init__(self, path: Path, header: Header) -> None:
+        self._header = header
         self.n = 0
         self._published = -1
         started = path.with_name(path.name + ".starting")
@@ -111,8 +112,9 @@ class FrameFile:
 
     def append(self, image: np.ndarray) -> None:
         """Write one frame; it counts after the next `publish`."""
-        if image.shape != self._shape or image.dtype != np.uint8:
-            raise ValueError(f"the file holds frames {self._shape} uint8; this one is {image.shape} {image.dtype}")
+        shape = self._header.frame_shape
+        if image.shape != shape or image.dtype != np.uint8:
+            raise ValueError(f"the file holds frames {shape} uint8; this one is {image.shape} {image.dtype}")
         rest = np.ascontiguousarray(image).data.cast("B")
         at = PAGE + self.n * self._header.frame_bytes
         while rest:

@@ -32,15 +32,18 @@ class Output:
     def on(self) -> None:
         """Drive the pin high."""
         self._outputs.command(f"on {self.name}")
+        self._outputs.events.add(self.name, 1, "commanded: on")
 
     def off(self) -> None:
         """Drive the pin low."""
         self._outputs.command(f"off {self.name}")
+        self._outputs.events.add(self.name, 0, "commanded: off")
 
     def pulse(self, seconds: float) -> None:
         """Drive the pin high now and low after `seconds`, kept by the guard's clock."""
         self._outputs.command(f"pulse {self.name} {seconds:.6f}")
         self.count += 1
+        self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s")
 
 
 class Outputs:
@@ -53,7 +56,7 @@ class Outputs:
     ----------
     settings : RigSettings
     events : Events
-        Every edge is noted here, with the time at which the guard drove it.
+        Every command is noted here, and every edge with the time at which the guard drove it.
 
     Attributes
     ----------
@@ -67,9 +70,9 @@ class Outputs:
 
     def __init__(self, settings: RigSettings, events: Events) -> None:
         self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
-        self._events = events
+        self.events = events
         self._error = ""
-        self._ready = threading.Event()
+        self._ready, self._low = threading.Event(), threading.Event()
         self._closing = False
         command = [sys.executable, "-m", "rig.valve_guard", "--numbering", settings.pin_numbering]
         command += ["--max-pulse-s", str(settings.max_valve_open_s)]
@@ -87,8 +90,8 @@ class Outputs:
 
     def command(self, line: str) -> None:
         """Send one command to the guard."""
-        if self._error:
-            raise OutputError(self._error)
+        if self._error or self._closing:
+            raise OutputError(self._error or "the output pins are closed")
         assert self._guard.stdin is not None
         try:
             self._guard.stdin.write(line.encode() + b"\n")
@@ -96,10 +99,11 @@ class Outputs:
             raise OutputError(self._error or "the guard of the output pins has died; all pins are low") from None
 
     def all_off(self) -> None:
-        """Drive every pin low, pulses included; a dead guard has done so already."""
+        """Drive every pin low, pulses included, and wait until it is done; with a dead guard there is nothing to do."""
         if not self._error:
-            for name in NAMES:
-                self.command(f"off {name}")
+            self._low.clear()
+            self.command("all_off")
+            self._low.wait(READY_WITHIN_S)
 
     def check(self) -> None:
         """Raise OutputError if the guard has died."""
@@ -112,14 +116,17 @@ class Outputs:
             kind, _, rest = line.decode().strip().partition(" ")
             if kind == "edge":
                 name, level, when_s = rest.split()
-                self._events.add(name, int(level), time_s=float(when_s))
+                self.events.add(name, int(level), "driven", float(when_s))
             elif kind == "error":
                 self._error = f"the output pins failed: {rest}"
+            elif kind == "low":
+                self._low.set()
             else:
                 self._ready.set()
         if not self._closing and not self._error:
             self._error = "the guard of the output pins has died; start again, and check that the valve is shut"
         self._ready.set()
+        self._low.set()
 
     def close(self) -> None:
         """Take all pins low and end the guard; harmless when repeated."""
@@ -132,6 +139,8 @@ class Outputs:
             self._guard.terminate()
             self._guard.wait(READY_WITHIN_S)
         self._listener.join(READY_WITHIN_S)
+        assert self._guard.stdout is not None
+        self._guard.stdout.close()
 
     def __enter__(self) -> "Outputs":
         return self

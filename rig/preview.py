@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -22,6 +22,7 @@ STRIP_HEIGHT = 110
 REFRESH_S = 0.1
 TRACE_S = 20.0
 SATURATED = 255
+MAP_FULL_SCALE, MAP_BLUR_PX = 0.05, 2.0
 
 Color = tuple[int, int, int]
 WHITE, GREY, BLACK = (255, 255, 255), (150, 150, 150), (0, 0, 0)
@@ -48,6 +49,12 @@ def check_display() -> None:
 def write(canvas: np.ndarray, text: str, at: tuple[int, int], color: Color = WHITE, size: float = 0.5) -> None:
     """Write a line of text with its lower left corner at x, y (px)."""
     cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+
+
+def caption(view: np.ndarray, text: str) -> None:
+    """Write a line at the foot of a picture, on a dark band."""
+    view[-26:] //= 4
+    write(view, text, (8, len(view) - 9), WHITE, 0.42)
 
 
 def polyline(
@@ -125,7 +132,7 @@ class Window:
         self._settings = settings
         self.stopped = False
         self._next_s = 0.0
-        self._trace: deque[tuple[float, float]] = deque(maxlen=round(TRACE_S / REFRESH_S))
+        self._trace: deque[tuple[float, float, float]] = deque()  # time, signal, threshold
         width, height = settings.resolution
         self._scale = scale_for(height)
         self._size = round(width * self._scale), round(height * self._scale)
@@ -187,12 +194,14 @@ class Window:
         rois: Iterable[Rect | Circle],
         signal: float,
         threshold: float,
-        lines: Iterable[str],
+        lines: Sequence[tuple[str, str]],
         state: str,
     ) -> None:
-        """Show the frame, the ROIs, the signal against its threshold, and lines of text."""
+        """Show the frame, the ROIs, the signal against its threshold, and lines of label and value."""
         self._next_s = time.monotonic() + REFRESH_S
-        self._trace.append((signal, threshold))
+        self._trace.append((frame.time_s, signal, threshold))
+        while self._trace[0][0] < frame.time_s - TRACE_S:
+            self._trace.popleft()
         w, h = self._size
         canvas = np.zeros((h + STRIP_HEIGHT, w + 330, 3), np.uint8)
         canvas[:h, :w] = enlarge(frame.image, self._scale)
@@ -200,8 +209,9 @@ class Window:
             roi.draw(canvas[:h, :w], self._scale)
         color = {"trial": GREEN, "rest": GREY, "trouble": RED}[state]
         cv2.rectangle(canvas, (w, 0), (w + 6, h - 1), color, -1)
-        for i, line in enumerate(lines):
-            write(canvas, line, (w + 20, 34 + 26 * i), color if i == 0 else WHITE, 0.6 if i == 0 else 0.5)
+        for i, (label, value) in enumerate(lines):
+            write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
+            write(canvas, value, (w + 120, 34 + 26 * i))
         write(canvas, "Esc stops the session", (w + 20, h - 12), GREY, 0.45)
         self._draw_trace(canvas, (8, h + 18, w + 314, STRIP_HEIGHT - 26))
         cv2.imshow(WINDOW_NAME, canvas)
@@ -228,13 +238,15 @@ class Window:
         canvas = np.zeros((h + STRIP_HEIGHT, 2 * w + 8, 3), np.uint8)
         live, map_view = canvas[:h, :w], canvas[:h, w + 8 :]
         live[:] = enlarge(placing.image, self._scale)
-        map_view[:] = enlarge(color_dff(dff, 0.1), self._scale)
+        # Averaged over neighbours for the eye alone: shot noise hides the sites otherwise.
+        map_view[:] = enlarge(color_dff(cv2.GaussianBlur(dff, (0, 0), MAP_BLUR_PX), MAP_FULL_SCALE), self._scale)
         seeds = self._settings.seeds()
         for view in (live, map_view):
             mark_seeds(view, self._scale, seeds, self._settings.bregma)
             placing.draw(view)
-        write(live, "drag an ROI to move it, its corner to resize it; Esc starts the session", (8, h - 10), WHITE, 0.42)
-        write(map_view, "dF/F, green - blue: -10 % blue, +10 % red", (8, h - 10), WHITE, 0.42)
+        percent = round(100 * MAP_FULL_SCALE)
+        caption(live, "drag an ROI to move it, its corner to resize it; Esc starts the session")
+        caption(map_view, f"dF/F, green - blue, blurred: blue -{percent} %, red +{percent} %")
         blue, green = zip(*brightness, strict=True)
         for row, (name, values, channel, color) in enumerate((("blue", blue, 0, BLUE), ("green", green, 1, GREEN))):
             top = h + 8 + row * 50
@@ -250,11 +262,12 @@ class Window:
         cv2.imshow(WINDOW_NAME, canvas)
 
     def _draw_trace(self, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
-        signals, thresholds = zip(*self._trace, strict=True)
-        low, high = min(*signals, 0.0), max(*signals, 1.2 * max(thresholds))
-        x, y, _, _ = box
-        polyline(canvas, thresholds, low, high, box, RED)
-        polyline(canvas, signals, low, high, box, GREEN)
+        times, signals, thresholds = (np.array(column) for column in zip(*self._trace, strict=True))
+        low, high = min(0.0, signals.min()), max(signals.max(), 1.2 * thresholds.max())
+        x, y, w, h = box
+        filled = x, y, max(1, round(w * (times[-1] - times[0]) / TRACE_S)), h
+        polyline(canvas, thresholds, low, high, filled, RED)
+        polyline(canvas, signals, low, high, filled, GREEN)
         write(canvas, f"signal (green) and threshold (red), last {TRACE_S:g} s", (x, y - 4), GREY, 0.4)
 
 
@@ -268,3 +281,17 @@ def open_window(settings: Any, wanted: bool) -> Window | NoWindow:
         raise RigError(
             f"OpenCV cannot open a window ({error.err}); install opencv-python, or add --no-window"
         ) from None
+
+
+def main() -> int:
+    """See whether a window can be opened."""
+    check_display()
+    cv2.namedWindow(WINDOW_NAME)
+    cv2.destroyAllWindows()
+    return 0
+
+
+if __name__ == "__main__":
+    from rig.cli import run
+
+    run(main)

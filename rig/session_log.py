@@ -22,7 +22,7 @@ import tables
 
 from rig.errors import LogError, RigError, SettingsError
 from rig.events import Events
-from rig.frame_file import FrameFile
+from rig.frame_file import FrameFile, Header
 from rig.frames import Frame
 from rig.settings import ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
@@ -31,7 +31,6 @@ BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
 PUBLISH_EVERY_S = 0.25
 VERSIONS_OF = ("numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio")
 
-ENDINGS: dict[type, str] = {KeyboardInterrupt: "Ctrl-C", SystemExit: "SIGTERM"}
 # Times of /frames: on the clock of the experiment, of capture, age at decision, of output (monotonic clock).
 FRAME_TIMES = ("time_s", "captured_s", "age_s", "output_s")
 # Of /events in the HDF5 file; text is UTF-8.
@@ -131,6 +130,7 @@ class SessionLog:
         self._queue: queue.Queue[tuple[np.ndarray, str] | None] = queue.Queue(
             max(16, BUFFER_BYTES // (height * width * 3))
         )
+        header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.began = datetime.now()
         self.folder = self._make_folder()
         self._stream_path = self.folder / settings.raw_image_file
@@ -138,7 +138,7 @@ class SessionLog:
         self._rows = (self.folder / "VideoTimestamp.txt").open("w", encoding="utf-8", newline="\n")
         self._rows.write("\t".join(columns) + "\n")
         self._rows.flush()
-        self._stream = FrameFile(self._stream_path, self._shape)
+        self._stream = FrameFile(self._stream_path, header)
         self._writer = threading.Thread(target=self._write_all, name="session log", daemon=True)
         self._writer.start()
 
@@ -166,7 +166,7 @@ class SessionLog:
         if (height, width, 3) != self._shape:
             wanted = f"{self._shape[1]}, {self._shape[0]}"
             raise RigError(f"the camera gives {width}, {height} px where resolution = {wanted}; correct the setting")
-        self._count(frame, step)
+        self._count(step)
         wall = datetime.fromtimestamp(time.time() - (time.monotonic() - frame.captured_s))
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
         values |= {"reward": step.reward, "trial": step.trial}
@@ -254,8 +254,7 @@ class SessionLog:
             else:
                 return folder
 
-    def _count(self, frame: Frame, step: Step) -> None:
-        self._events.frame = frame.number
+    def _count(self, step: Step) -> None:
         if step.trial and step.trial != self._trial:
             self._events.add("trial", step.trial, "start")
         self._trial = step.trial if step.running else 0
@@ -348,5 +347,5 @@ class SessionLog:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if error is not None:
-            self.ended_by = ENDINGS.get(type(error), str(error) or type(error).__name__)
+            self.ended_by = str(error) or type(error).__name__
         self.close()

@@ -100,7 +100,8 @@ def expand_folder(value: Path) -> Path:
     return value.expanduser().absolute()
 
 
-Pair = Annotated[tuple[int, int], BeforeValidator(split_commas)]
+Pixels = Annotated[int, Field(gt=0, le=8192)]
+Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(split_commas)]
 PairOfFloats = Annotated[tuple[float, float], BeforeValidator(split_commas)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
@@ -131,7 +132,7 @@ class CameraSettings(BaseModel):
     vid_root: str = setting("VideoStream: session folder, HDF5 or movie file to replay", "path", "")
     opencv_source: str = setting("OpenCVCameraStream: number of the camera, or a pipeline or address", "", "0")
     raw_image_file: FileName = setting("name of the HDF5 file with the frames", "file name", "image_stream.hdf5")
-    resolution: Pair = setting("size of the image", "width, height px")
+    resolution: Size = setting("size of the image", "width, height px")
     framerate: float = setting("frames the camera takes", "frames/s", gt=0, le=500)
     awb_mode: Literal["off"] = setting(
         "white balance: off, because ΔF/F of two colours means nothing while their gains drift", "off", "off"
@@ -316,7 +317,7 @@ def describe(error: Mapping[str, Any], raw: Mapping[str, Any], model: type[BaseM
     field = model.model_fields[key]
     unit = unit_of(field)
     expected = f"expected: {field.description}" + (f" ({unit})" if unit else "")
-    if error["type"] == "missing":
+    if error["type"] == "missing" and not inside:
         return f"{key} is missing; {expected}"
     value = str(raw[key])
     value = value if len(value) <= 60 else value[:57] + "..."

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-REST_RATE_HZ = 0.03  # transients per site
+REST_RATE_HZ = 0.05  # transients per site
 TAUGHT_RATE_HZ = 0.4  # more at most, while a tone is on
 DECAY_S, RISE_S = 0.7, 0.12  # as of GCaMP6s at the frame rates of such rigs
 ELIGIBLE_S = 2.0

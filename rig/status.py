@@ -51,7 +51,7 @@ class StatusLine:
         if self._live is not None:
             self._live.update(Text(text, style="bold red" if trouble else ""), refresh=True)
         elif self._log.trials != self._trials_told:
-            console.print(text)
+            console.print(text, soft_wrap=True)
         self._trials_told = self._log.trials
 
     def _text(
@@ -106,7 +106,7 @@ def print_summary(log: SessionLog) -> None:
         ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
         ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
         ("session type", values["session_type"]),
-        ("session folder", values["data_path"]),
     ):
-        table.add_row(name, Text(str(value), overflow="fold"))
+        table.add_row(name, str(value))
     console.print(table)
+    console.print(f"  session folder: {values['data_path']}", soft_wrap=True)  # in one piece, to be copied

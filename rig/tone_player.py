@@ -168,7 +168,10 @@ class TonePlayer:
                 assert self._player.stdout is not None
                 reason = self._player.stdout.read().decode().strip()
                 self.stop()
-                raise ToneError(reason or "the tone player did not start")
+                status = self._player.returncode
+                raise ToneError(
+                    reason or f"the tone player did not start (status {status}); try without: --set tone=simulated"
+                )
             if time.monotonic() > deadline:
                 self.stop()
                 raise ToneError(
@@ -259,7 +262,7 @@ def serve(fd: int) -> int:
             RATE_HZ, 1, pyaudio.paFloat32, output=True, frames_per_buffer=BUFFER_FRAMES, stream_callback=callback
         )
     except OSError as error:
-        print(f"no sound device can play ({error.args[0]}); connect one, or try without: --set tone=simulated")
+        print(f"no sound device can play ({error.args[-1]}); connect one, or try without: --set tone=simulated")
         audio.terminate()
         return 1
     sys.stdin.buffer.read()

@@ -5,6 +5,7 @@ script dies, whatever killed it.  `rig.outputs` starts it and speaks to it, one 
 
     pulse NAME SECONDS      high now, low after so long
     on NAME / off NAME
+    all_off                 every pin low, pulses included; answers `low`
 
 It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), or
 `error SENTENCE` before it takes all pins low and ends.
@@ -90,15 +91,21 @@ class Guard:
     def __init__(self, pins: Pins, names: dict[str, int], max_pulse_s: float) -> None:
         self._pins, self._names, self._max_pulse_s = pins, names, max_pulse_s
         self._ends_s: dict[str, float] = {}
+        self._levels = dict.fromkeys(names, 0)
         for pin in names.values():
             pins.claim(pin)
 
     def command(self, line: str) -> None:
         """Carry out one line."""
-        verb, name, *seconds = line.split()
+        verb, *arguments = line.split()
+        if verb == "all_off":
+            self.all_low()
+            say("low")
+            return
+        name = arguments[0]
         if verb == "pulse":
             self._drive(name, 1)
-            self._ends_s[name] = time.monotonic() + min(float(seconds[0]), self._max_pulse_s)
+            self._ends_s[name] = time.monotonic() + min(float(arguments[1]), self._max_pulse_s)
         else:
             self._ends_s.pop(name, None)
             self._drive(name, int(verb == "on"))
@@ -113,6 +120,7 @@ class Guard:
 
     def all_low(self) -> None:
         """Take every pin low; a pin that fails must not keep the others high."""
+        self._ends_s.clear()
         for name in self._names:
             try:
                 self._drive(name, 0)
@@ -121,7 +129,9 @@ class Guard:
 
     def _drive(self, name: str, level: int) -> None:
         self._pins.write(self._names[name], level)
-        say(f"edge {name} {level} {time.monotonic():.6f}")
+        if level != self._levels[name]:
+            self._levels[name] = level
+            say(f"edge {name} {level} {time.monotonic():.6f}")
 
 
 def say(line: str) -> None:

@@ -1,0 +1,125 @@
+"""Bad input: one clear sentence, exit status 2, no session folder."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tables
+
+from conftest import SCRIPT, SHORT
+
+CASES = [
+    (["--config", "nowhere.ini"], {}, "there is no such file"),
+    (["--section", "nowhere"], {}, "there is no section [nowhere]"),
+    ([], {"framerate": ""}, "framerate is missing"),
+    ([], {"framerate": "fast"}, "framerate = fast"),
+    ([], {"audio": "2"}, "audio = 2"),
+    ([], {"total_trails": "3"}, "did you mean total_trials?"),
+    ([], {"roi": "M9_L"}, "roi = M9_L: there is no such site; did you mean"),
+    ([], {"bregma": "1, 1"}, "does not lie in the image"),
+    ([], {"seeds_mm": "{broken"}, "not valid JSON"),
+    ([], {"vid_source": "VideoStream", "vid_root": "other_size"}, "set resolution = 20, 10"),
+    ([], {"vid_source": "VideoStream", "vid_root": "nowhere"}, "there is no recording nowhere"),
+    ([], {"vid_source": "HoloStream"}, "there is no camera of this name"),
+    (["--data-root", "/proc/nothing"], {}, "data_root = /proc/nothing: nothing can be written to /proc"),
+    (["--data-root", "a_file/below"], {}, "nothing can be written to"),
+    (["--mouse-id", ""], {}, "mouse ID ''"),
+    (["--mouse-id", "a/b"], {}, "mouse ID 'a/b'"),
+    (["--mouse-id", ".."], {}, "mouse ID '..'"),
+    (["--mouse-id", "ab\n"], {}, "it names a folder"),
+    (["--set", "nothing"], {}, "--set nothing: expected KEY=VALUE"),
+    (["--seed", "x"], {}, "seed = x"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder in which the script is run."""
+    (tmp_path / "a_file").touch()
+    (tmp_path / "other_size").mkdir()
+    with tables.open_file(str(tmp_path / "other_size" / "image_stream.hdf5"), "w") as file:
+        file.create_array("/", "raw_images", np.zeros((3, 10, 20, 3), np.uint8))
+    return tmp_path
+
+
+def check(done, fragment, folder, status=2):
+    assert done.returncode == status, done.stdout + done.stderr
+    assert fragment in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not list(folder.glob("**/VideoTimestamp.txt"))
+    assert not (folder / "data").exists(), "nothing half-made is left"
+
+
+@pytest.mark.parametrize(("arguments", "changes", "fragment"), CASES, ids=[case[2][:40] for case in CASES])
+def test_bad_input(run, folder, arguments, changes, fragment):
+    mouse = None if "--mouse-id" in arguments else "m1"
+    seed = None if "--seed" in arguments else 1
+    done = run(*arguments, settings=SHORT | changes, mouse=mouse, seed=seed)
+    check(done, fragment, folder)
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "../x\n"])
+def test_bad_answers_at_the_prompt(run, folder, answer):
+    check(run(mouse=None, stdin=answer), "mouse ID", folder)
+
+
+def test_unknown_option(run, folder):
+    check(run("--simulated"), "unrecognized arguments: --simulated", folder)
+
+
+def test_fast_needs_a_camera_that_can(run, folder):
+    done = run("--set", "vid_source=OpenCVCameraStream")
+    check(done, "only SimCameraStream and VideoStream can be run faster", folder)
+
+
+def test_nothing_is_simulated_unasked(folder):
+    """On a computer without picamera2 the plain command says what is missing, how to get it, and how to try without."""
+    try:
+        import picamera2  # noqa: F401
+    except ImportError:
+        command = [sys.executable, str(SCRIPT), "--mouse-id", "m", "--data-root", "data", "--no-window"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        check(done, "picamera2 is not installed; on a Raspberry Pi run", folder, status=1)
+        assert "--simulate to try without" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    else:
+        pytest.skip("picamera2 is installed here")
+
+
+def test_missing_recording_is_told_with_real_devices_too(run, folder):
+    done = run("--set", "vid_source=VideoStream", simulate=False)
+    check(done, "vid_root is missing", folder)
+
+
+def test_summary_with_other_columns_is_not_spoiled(run, folder):
+    (folder / "data").mkdir()
+    summary = folder / "data" / "expt_1roi_trial_summary.csv"
+    summary.write_text("mouse,day\nm1,today\n")
+    done = run()
+    assert done.returncode == 2
+    assert "has the columns mouse, day" in done.stderr
+    assert summary.read_text() == "mouse,day\nm1,today\n"
+    assert [p.name for p in (folder / "data").iterdir()] == [summary.name]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_of_somebody_else(run, folder):
+    (folder / "closed").mkdir(mode=0o500)
+    check(run("--data-root", str(folder / "closed")), "nothing can be written to", folder)
+
+
+def test_help_teaches(run):
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ("Protocol", "--simulate", "--set KEY=VALUE", "examples", "exit status"):
+        assert word in done.stdout
+
+
+def test_keys_of_the_original_are_told_in_one_line(run, config):
+    with config.open("a") as file:
+        file.write("var_threshold = 3\nspont_sess_duration = 2\n")
+    done = run("--config", str(config))
+    assert done.returncode == 0, done.stderr
+    assert "not used by this experiment: spont_sess_duration, var_threshold" in done.stdout

@@ -1,0 +1,342 @@
+"""The contract of every camera driver, real and simulated, and what each does beyond it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from itertools import islice, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tables
+
+from CameraFactory import CameraFactory
+from conftest import ROOT
+from OpenCVCameraStream import OpenCVCameraStream
+from PiCameraStream import PiCameraStream
+from rig.errors import CameraError, SettingsError
+from rig.frames import Frame, FrameQueue
+from rig.settings import to_strings
+from SimCameraStream import SimCameraStream
+from VideoStream import VideoStream
+
+VIRTUAL = Path(os.environ.get("LIBCAMERA_VIRTUAL", Path.home() / "libcamera-virtual"))
+HEIGHT, WIDTH, N = 48, 64, 40
+
+
+def picture(n):
+    """A frame that tells its number: grey steps survive lossy movies."""
+    image = np.full((HEIGHT, WIDTH, 3), 20, np.uint8)
+    image[8:40, 8:56] = 40 + 5 * n
+    return image
+
+
+def write_movie(path):
+    movie = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (WIDTH, HEIGHT))
+    for n in range(N):
+        movie.write(picture(n))
+    movie.release()
+    return path
+
+
+def write_hdf5(path):
+    with tables.open_file(str(path), "w") as file:
+        file.create_array("/", "raw_images", np.array([picture(n) for n in range(N)]))
+    return path
+
+
+@pytest.fixture(params=["SimCameraStream", "VideoStream hdf5", "VideoStream movie", "OpenCVCameraStream"])
+def driver(request, settings, tmp_path):
+    """Make a driver of each kind from the plain dictionary of strings."""
+    kind, _, form = request.param.partition(" ")
+    where = {"resolution": f"{WIDTH}, {HEIGHT}", "bregma": "24, 32", "ppmm": "5"}
+    if form == "hdf5":
+        where["vid_root"] = str(write_hdf5(tmp_path / "image_stream.hdf5").parent)
+    elif form == "movie":
+        where["vid_root"] = str(write_movie(tmp_path / "movie.avi"))
+    elif kind == "OpenCVCameraStream":
+        where["opencv_source"] = str(write_movie(tmp_path / "movie.avi"))
+    classes = {c.__name__: c for c in (SimCameraStream, VideoStream, OpenCVCameraStream)}
+    return lambda: classes[kind](to_strings(settings(vid_source=kind, **where)) | {"fast": "1"})
+
+
+def take(camera, n):
+    return list(islice(camera, n))
+
+
+def test_contract(driver):
+    started = driver()
+    assert started.start() is started, "start returns the driver itself"
+    with CameraFactory(started) as camera:
+        frames = take(camera, 12)
+    assert [frame.number for frame in frames] == list(range(12))
+    assert camera.lost == 0
+    for frame in frames:
+        assert (frame.image.shape, frame.image.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+        assert abs(frame.captured_s - time.monotonic()) < 60
+    assert all(later.time_s > earlier.time_s for earlier, later in pairwise(frames))
+    camera.stop()  # closing twice is harmless
+
+
+def test_frames_are_never_written_again(driver):
+    with CameraFactory(driver().start()) as camera:
+        frames = take(camera, 6)
+        before = [frame.image.copy() for frame in frames]
+        take(camera, 6)
+        for frame, image in zip(frames, before, strict=True):
+            np.testing.assert_array_equal(frame.image, image)
+
+
+def test_recordings_end_and_begin_again(driver):
+    with CameraFactory(driver().start()) as camera:
+        if not isinstance(camera.camera, VideoStream):
+            pytest.skip("a camera has no end")
+        first = [frame.image[20, 20, 1] for frame in camera]
+        assert len(first) == N
+        assert camera.read() is None, "and stays at its end"
+        camera.begin_session()
+        assert [frame.image[20, 20, 1] for frame in camera] == first
+        assert first == pytest.approx([40 + 5 * n for n in range(N)], abs=3)
+
+
+def test_channels_are_blue_green_red(settings, tmp_path):
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[:] = (200, 100, 30)
+    movie = cv2.VideoWriter(str(tmp_path / "m.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 15, (WIDTH, HEIGHT))
+    movie.write(image)
+    movie.release()
+    cfg = to_strings(settings(resolution=f"{WIDTH}, {HEIGHT}", bregma="24, 32", ppmm=5, vid_root=tmp_path / "m.avi"))
+    assert VideoStream(cfg).start().read().image[20, 20] == pytest.approx([200, 100, 30], abs=6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"vid_root": ""}, "vid_root is missing"),
+        ({"vid_root": "/nowhere"}, "there is no recording /nowhere"),
+        ({"resolution": "32, 32", "bregma": "16, 16", "ppmm": "3"}, "set resolution = 64, 48"),
+        ({"vid_root": "{tmp}/empty.hdf5"}, "no recording with /raw_images"),
+        ({"vid_root": "{tmp}/text.avi"}, "cannot read"),
+        ({"vid_root": "{tmp}/flat.hdf5"}, "needed is (n, height, width, 3)"),
+        ({"vid_root": "{tmp}/movie.avi", "framerate": "30"}, "set framerate = 15"),
+    ],
+)
+def test_recordings_that_cannot_be_replayed(settings, tmp_path, changes, fragment):
+    write_hdf5(tmp_path / "image_stream.hdf5")
+    write_movie(tmp_path / "movie.avi")
+    tables.open_file(str(tmp_path / "empty.hdf5"), "w").close()
+    with tables.open_file(str(tmp_path / "flat.hdf5"), "w") as file:
+        file.create_array("/", "raw_images", np.zeros((3, 4)))
+    (tmp_path / "text.avi").write_text("not a movie")
+    values = {"vid_root": str(tmp_path), "resolution": "64, 48", "bregma": "24, 32", "ppmm": "5"} | changes
+    values["vid_root"] = values["vid_root"].format(tmp=tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        VideoStream(to_strings(settings(**values))).start()
+    assert fragment in str(caught.value)
+
+
+def test_replay_keeps_recorded_times_and_gaps(settings, tmp_path):
+    path = write_hdf5(tmp_path / "image_stream.hdf5")
+    table = np.zeros(N, [("number", "i8"), ("time_s", "f8")])
+    table["number"] = [n + (n >= 10) * 3 for n in range(N)]
+    table["time_s"] = 100 + table["number"] / 15 + np.random.default_rng(0).uniform(0, 0.01, N)
+    with tables.open_file(str(path), "a") as file:
+        file.create_table("/", "frames", table)
+    cfg = settings(resolution="64, 48", bregma="24, 32", ppmm=5, vid_root=tmp_path, vid_source="VideoStream")
+    with CameraFactory.open(cfg, fast=True) as camera:
+        frames = list(camera)
+    assert [frame.number for frame in frames] == table["number"].tolist()
+    assert [frame.time_s for frame in frames] == table["time_s"].tolist()
+    assert camera.lost == 3
+
+
+def test_paced_frames_come_at_their_time(settings):
+    cfg = settings(resolution="64, 48", bregma="24, 32", ppmm=5, framerate=50)
+    with CameraFactory.open(cfg) as camera:
+        began = time.monotonic()
+        frames = take(camera, 26)
+    assert time.monotonic() - began >= 0.49, "25 periods of 20 ms"
+    assert np.diff([frame.captured_s for frame in frames]) == pytest.approx([0.02] * 25, abs=1e-6)
+
+
+def test_same_seed_same_mouse_and_begin_session_starts_anew(settings):
+    def images(camera):
+        return np.array([frame.image for frame in take(camera, 20)])
+
+    small = {"resolution": "64, 48", "bregma": "24, 32", "ppmm": 5}
+    with CameraFactory.open(settings(**small, seed=5), fast=True) as camera:
+        first = images(camera)
+        camera.begin_session()
+        np.testing.assert_array_equal(images(camera), first)
+    with CameraFactory.open(settings(**small, seed=5), fast=True) as camera:
+        np.testing.assert_array_equal(images(camera), first)
+    with CameraFactory.open(settings(**small, seed=6), fast=True) as camera:
+        assert (images(camera) != first).any()
+
+
+def test_cortex_looks_as_described(settings):
+    cfg = settings()
+    with CameraFactory.open(cfg, fast=True) as camera:
+        images = np.array([frame.image for frame in take(camera, 300)], float)
+    mean = images.mean(axis=0)
+    row, col = (round(value) for value in cfg.bregma)
+    assert mean[row, col + 40, 1] > mean[row, col + 40, 0] > mean[row, col + 40, 2], "green over blue over red"
+    assert mean[5, 5, 1] < 0.2 * mean[row, col + 40, 1], "dark around the brain"
+    assert mean[row, col, 1] < 0.85 * mean[row, col + 8, 1], "the sinus on the midline is a dark vessel"
+    patch = images[:, row - 20 : row + 20, col + 20 : col + 60]
+    blue, green = patch[..., 0].mean(axis=(1, 2)), patch[..., 1].mean(axis=(1, 2))
+    assert np.corrcoef(np.diff(blue), np.diff(green))[0, 1] > 0.8, "blood shows in both colours"
+    noise = patch.std(axis=0).mean(axis=(0, 1))
+    assert noise[1] > noise[0] > noise[2], "shot noise grows with the light"
+
+
+def test_simulated_camera_fails_on_demand(settings):
+    cfg = settings(resolution="64, 48", bregma="24, 32", ppmm=5, sim_camera_fails_at_s=1)
+    with CameraFactory.open(cfg, fast=True) as camera:
+        assert len(take(camera, 15)) == 15
+        with pytest.raises(CameraError, match="no new frame for 1 s"):
+            camera.read()
+
+
+def test_opencv_camera_that_stops_is_noticed(settings, tmp_path):
+    source = str(write_movie(tmp_path / "movie.avi"))
+    cfg = settings(vid_source="OpenCVCameraStream", opencv_source=source, resolution="64, 48", bregma="24, 32", ppmm=5)
+    with CameraFactory.open(cfg) as camera:
+        assert len(take(camera, N - 1)) == N - 1, "one frame was taken to see the size"
+        with pytest.raises(CameraError, match="stopped giving images"):
+            camera.read()
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"opencv_source": "/nowhere.avi"}, "OpenCV cannot open this camera"),
+        ({"resolution": "32, 32", "bregma": "16, 16", "ppmm": 3}, "the camera gives 64, 48 px"),
+    ],
+)
+def test_opencv_cameras_that_cannot_be_used(settings, tmp_path, changes, fragment):
+    values = {"opencv_source": write_movie(tmp_path / "m.avi"), "resolution": "64, 48", "bregma": "24, 32", "ppmm": 5}
+    with pytest.raises(CameraError) as caught:
+        OpenCVCameraStream(to_strings(settings(**(values | changes)))).start()
+    assert fragment in str(caught.value)
+
+
+def test_queue_counts_what_it_cannot_take():
+    queue = FrameQueue(size=3, timeout_s=0.05)
+    for n in range(5):
+        queue.put(Frame(n, n / 10, n / 10, np.zeros((2, 2, 3), np.uint8)))
+
+    class Driver:
+        read = staticmethod(queue.get)
+
+    camera = CameraFactory(Driver)
+    assert [camera.read().number for _ in range(3)] == [0, 1, 2]
+    queue.put(Frame(7, 0.7, 0.7, np.zeros((2, 2, 3), np.uint8)))
+    assert camera.read().number == 7
+    assert camera.lost == 4, "3, 4, 5 and 6"
+    with pytest.raises(CameraError, match=r"no new frame for 0\.05 s"):
+        camera.read()
+
+
+def test_frames_out_of_order_are_refused():
+    numbers = iter([5, 6, 6])
+
+    class Driver:
+        @staticmethod
+        def read():
+            return Frame(next(numbers), 0.0, 0.0, np.zeros((2, 2, 3), np.uint8))
+
+    camera = CameraFactory(Driver)
+    assert [camera.read().number, camera.read().number] == [0, 1]
+    with pytest.raises(CameraError, match="frame 1 after frame 1"):
+        camera.read()
+
+
+def test_missing_picamera2_is_one_sentence(settings):
+    if shutil.which("libcamera-hello") or shutil.which("rpicam-hello"):
+        pytest.skip("this is a Raspberry Pi with a camera")
+    with pytest.raises(CameraError, match=r"apt install python3-picamera2.*--simulate"):
+        PiCameraStream(to_strings(settings(vid_source="PiCameraStream"))).start()
+
+
+def on_virtual_camera(code):
+    """Run code with the real picamera2 on libcamera's virtual camera; return what it printed."""
+    python = VIRTUAL / "venv" / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"no virtual camera: libcamera's virtual pipeline and picamera2 are not built in {VIRTUAL}")
+    env = os.environ | {
+        "PYTHONPATH": f"{VIRTUAL}/lib/python3.11/site-packages:{VIRTUAL}/stubs:{ROOT}",
+        "LD_PRELOAD": f"{VIRTUAL}/lib/dmabuf_shim.so",
+        "LIBCAMERA_LOG_LEVELS": "*:ERROR",
+    }
+    done = subprocess.run(
+        [python, "-c", textwrap.dedent(code)], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+PI = """
+    from PiCameraStream import PiCameraStream
+    from CameraFactory import CameraFactory
+    from rig.errors import CameraError
+    cfg = {"resolution": "640, 480", "framerate": "30", "shutter_speed": "20000", "iso": "800", "sensor_mode": "0",
+           "vid_source": "PiCameraStream", "awb_mode": "off"}
+    def refused(**changes):
+        try:
+            PiCameraStream(cfg | changes).start()
+        except CameraError as error:
+            print(error)
+"""
+
+
+def test_picamera2_delivers_every_frame_once():
+    out = on_virtual_camera(
+        PI
+        + """
+    import time
+    with CameraFactory(PiCameraStream(cfg).start()) as camera:
+        frames = [camera.read() for _ in range(90)]
+        now = time.monotonic()
+    print([f.number for f in frames] == list(range(90)), camera.lost, frames[0].image.shape, frames[0].image.dtype)
+    periods = [b.time_s - a.time_s for a, b in zip(frames, frames[1:])]
+    print(0.030 < min(periods) and max(periods) < 0.037, 0 <= now - frames[-1].time_s < 0.2)
+    """
+    )
+    assert out.splitlines() == ["True 0 (480, 640, 3) uint8", "True True"]
+
+
+def test_picamera2_refuses_what_it_cannot_do():
+    out = on_virtual_camera(
+        PI
+        + """
+    refused(resolution="641, 481")
+    refused(sensor_mode="7")
+    refused(framerate="15")
+    refused(iso="3200")
+    """
+    )
+    size, mode, rate, gain = out.splitlines()
+    assert size.startswith("resolution = 641, 481: the camera would give 640, 480 px")
+    assert "sensor_mode = 7" in mode
+    assert "set sensor_mode = 0" in mode
+    assert rate.startswith("framerate: the camera gives 33333 µs a frame")
+    assert gain.startswith("iso: the camera gives 16 times (AnalogueGain) where 32 was asked for")
+
+
+def test_exposure_must_fit_into_a_frame(settings):
+    with pytest.raises(SettingsError, match="does not fit into a frame of 16667 µs"):
+        PiCameraStream(to_strings(settings(framerate=60))).start()
+
+
+def test_bench_of_a_camera(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "SimCameraStream.py"), "--frames", "10", "--set", "framerate=100"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "10 of 256 x 256 px, 0 lost" in done.stdout
+    assert "rate        100.00 frames/s" in done.stdout

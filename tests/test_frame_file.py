@@ -1,0 +1,141 @@
+"""A growing HDF5 file that is whole at every moment."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tables
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import ROOT, wait_until
+from rig.frame_file import PAGE, FrameFile, Header
+
+
+def frames(n, shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+
+def read(path):
+    with tables.open_file(str(path), mode="r") as f:
+        return f.root.raw_images[:]
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 3), (16, 16, 3), (320, 640, 3), (17, 33, 3), (1, 1, 3)])
+def test_reads_back_at_every_step(tmp_path, shape):
+    images, path = frames(6, shape), tmp_path / "image_stream.hdf5"
+    file = FrameFile(path, Header(shape))
+    assert read(path).shape == (0, *shape), "whole from the first moment"
+    for n, image in enumerate(images, start=1):
+        file.append(image)
+        assert len(read(path)) < n, "not counted before it is on disk"
+        file.publish()
+        np.testing.assert_array_equal(read(path), images[:n])
+    file.close()
+    file.close()
+    np.testing.assert_array_equal(read(path), images)
+    assert path.stat().st_size == PAGE + images.nbytes
+    assert [p.name for p in tmp_path.iterdir()] == ["image_stream.hdf5"]
+
+
+def test_other_nodes_can_be_added_afterwards(tmp_path):
+    images, path = frames(5, (20, 30, 3)), tmp_path / "s.hdf5"
+    file = FrameFile(path, Header((20, 30, 3)))
+    for image in images:
+        file.append(image)
+    file.close()
+    with tables.open_file(str(path), "a") as f:
+        f.create_table("/", "frames", np.zeros(5, [("number", "i8")]))
+    np.testing.assert_array_equal(read(path), images)
+
+
+def test_header_depends_on_nothing_but_the_frames():
+    pages = {Header((20, 30, 3)).page(7)}
+    time.sleep(1.1)  # HDF5 may note the time of a change, in whole seconds
+    assert {Header((20, 30, 3)).page(7)} == pages
+
+
+def test_views_and_wrong_frames(tmp_path):
+    file = FrameFile(tmp_path / "s.hdf5", Header((8, 8, 3)))
+    big = frames(1, (16, 16, 3))[0]
+    file.append(big[::2, ::2])
+    with pytest.raises(ValueError, match=r"holds frames \(8, 8, 3\) uint8; this one is \(16, 16, 3\)"):
+        file.append(big)
+    file.close()
+    np.testing.assert_array_equal(read(tmp_path / "s.hdf5"), big[None, ::2, ::2])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, 600), n=st.integers(1, 4))
+def test_torn_between_any_two_writes_it_still_opens(tmp_path, cut, n):
+    """The disk may hold the new end of file with the old page, or any older state, but never less than before."""
+    images, path, shape = frames(4, (8, 8, 3)), tmp_path / "t.hdf5", (8, 8, 3)
+    header = Header(shape)
+    old, new = header.page(n - 1), header.page(n)
+    states = [old, new[:512] + old[512:], new]
+    data = images[:n].tobytes()
+    for page in states:
+        path.write_bytes(page + data + b"\1" * cut)  # a part of the next frame may lie behind
+        kept = read(path)
+        assert len(kept) in (n - 1, n)
+        np.testing.assert_array_equal(kept, images[: len(kept)])
+
+
+WRITER = """
+import sys, time
+sys.path.insert(0, {root!r})
+import numpy as np
+from pathlib import Path
+from rig.frame_file import FrameFile, Header
+file = FrameFile(Path({path!r}), Header((64, 64, 3)))
+for n in range(100000):
+    file.append(np.full((64, 64, 3), n % 251, np.uint8))
+    if n % 7 == 0:
+        file.publish()
+    time.sleep(0.001)
+"""
+
+
+@pytest.mark.parametrize("delay_ms", [1, 13, 40, 77, 120])
+def test_killed_at_any_moment(tmp_path, delay_ms):
+    path = tmp_path / "k.hdf5"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER.format(root=str(ROOT), path=str(path))])
+    wait_until(path.exists)
+    try:
+        writer.wait(delay_ms / 1000)
+    except subprocess.TimeoutExpired:
+        writer.send_signal(signal.SIGKILL)
+    assert writer.wait() == -signal.SIGKILL
+    kept = read(path)
+    written = (path.stat().st_size - PAGE) // (64 * 64 * 3)
+    assert written - len(kept) <= 7, "no more than was not published"
+    np.testing.assert_array_equal(kept, np.arange(len(kept))[:, None, None, None] % 251 + np.zeros((1, 64, 64, 3)))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_full_disk_keeps_every_frame_written_before(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(small)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        file = FrameFile(small / "s.hdf5", Header((64, 64, 3)))
+        images = frames(100, (64, 64, 3))
+        n = 0
+        with pytest.raises(OSError, match="No space left"):  # noqa: PT012 - the frame that does not fit is not known
+            for image in images:
+                file.append(image)
+                n += 1
+        file.close()
+        np.testing.assert_array_equal(read(small / "s.hdf5"), images[:n])
+        assert n > 15
+        shutil.copy(small / "s.hdf5", tmp_path / "copy.hdf5")
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    np.testing.assert_array_equal(read(tmp_path / "copy.hdf5"), images[:n])

@@ -1,0 +1,317 @@
+"""Whole sessions, run as a user runs them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+import helper as clh
+from conftest import SHARED, SHORT, Session, end, gpio_env, read_edges, wait_until
+from rig.tones import get_bins, tone_index
+
+SHIPPED_SIZE = {key: value for key, value in SHORT.items() if key not in ("resolution", "bregma", "ppmm")}
+COLUMNS = ["frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick"]
+
+
+def finished(done):
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done
+
+
+def direct_dff(images, box, n):
+    """ΔF/F of every frame by the direct formula, from the stored frames alone."""
+    x, y, w, h = box
+    crops = images[:, y : y + h, x : x + w].astype(float)
+    values = np.zeros(len(crops))
+    for i in range(1, len(crops)):
+        f0 = crops[max(0, i - n) : i].mean(axis=0)
+        dff = np.divide(crops[i] - f0, f0, out=np.zeros_like(f0), where=f0 != 0)
+        values[i] = (dff[..., 1] - dff[..., 0]).mean()
+    return values
+
+
+def check_protocol(session):
+    """Check every row of a normal session against the protocol, from the files alone."""
+    cfg = clh.GetConfigValues(session.folder)
+    box = [int(v) for v in cfg[cfg["roi"].lower()].split(",")]
+    rate, delay = float(cfg["framerate"]), round(float(cfg["reward_delay"]) * float(cfg["framerate"]))
+    dff, threshold = session.column("roi_dff"), session.column("rew_threshold")
+    reward, trial, freq = (session.column(name, int) for name in ("reward", "trial", "freq"))
+    n_history = round(float(cfg["dff_history"]) * rate)
+    np.testing.assert_allclose(dff, direct_dff(session.images, box, n_history), rtol=0, atol=1e-12)
+
+    freqs = clh.get_freqs(int(cfg["n_tones"]))
+    playing = (trial > 0) & (reward == 0)
+    for i in np.flatnonzero(playing):
+        assert freq[i] == round(freqs[tone_index(dff[i], get_bins(threshold[i], int(cfg["n_tones"])))])
+        assert not (i >= delay and dff[i - delay] > threshold[i]), "a crossing ends the trial"
+    assert (freq[~playing] == 0).all()
+    np.testing.assert_array_equal(session.column("audio", int), freq > 0)
+
+    for i in np.flatnonzero(reward == 1):
+        assert dff[i - delay] > threshold[i], "every reward is a crossing reward_delay earlier"
+    outcomes = np.flatnonzero(reward)
+    assert trial[outcomes].tolist() == list(range(1, int(cfg["total_trials"]) + 1))
+    rests = {1: float(cfg["success_rest_dur"]), -1: float(cfg["fail_rest_dur"])}
+    starts = [int(np.flatnonzero(trial == n)[0]) for n in trial[outcomes]]
+    assert starts[0] == round(float(cfg["initial_rest_dur"]) * rate)
+    for outcome, start in zip(outcomes, [*starts[1:], len(trial)], strict=True):
+        assert start - outcome == round(rests[reward[outcome]] * rate), "the rest after the outcome, the last one too"
+        if reward[outcome] == -1:
+            begun = starts[trial[outcome] - 1]
+            assert outcome - begun == round(float(cfg["max_trial_dur"]) * rate)
+    return outcomes, reward
+
+
+def test_a_session_that_succeeds(run):
+    done = finished(run(settings=SHIPPED_SIZE))
+    session = run.session()
+    assert session.columns == COLUMNS
+    outcomes, reward = check_protocol(session)
+    assert len(outcomes) == 4
+    assert (reward == 1).any(), "the simulated mouse earns water"
+    assert sorted(p.name for p in session.folder.iterdir()) == ["VideoTimestamp.txt", "config.ini", "image_stream.hdf5"]
+    n_frames = len(session.rows)
+    assert session.column("frame", int).tolist() == list(range(n_frames))
+    assert session.images.shape == (n_frames, 256, 256, 3)
+    assert session.column("lick", int).sum() > 0
+    for row in session.rows:
+        datetime.strptime(row["time"], "%Y-%m-%d %H:%M:%S.%f")
+    assert "SIMULATED" in done.stdout
+    for word in ("ended by", "finished", "trials", "rewards", "success rate", "latency", str(session.folder)):
+        assert word in done.stdout
+
+
+def test_tables_beside_the_frames(run):
+    finished(run())
+    session = run.session()
+    frames, events = session.table("frames"), session.table("events")
+    assert frames["number"].tolist() == session.column("frame", int).tolist()
+    np.testing.assert_allclose(frames["time_s"], frames["number"] / 15, atol=1e-9)
+    assert ((frames["age_s"] >= 0) & (frames["output_s"] >= frames["captured_s"] + frames["age_s"])).all()
+
+    def of(device):
+        return [(e["value"], e["detail"].decode(), e["frame"]) for e in events if e["device"].decode() == device]
+
+    rewards = np.flatnonzero(session.column("reward", int) == 1)
+    fails = np.flatnonzero(session.column("reward", int) == -1)
+    trial_events = of("trial")
+    assert [(value, text) for value, text, _ in trial_events if text == "start"] == [(n, "start") for n in (1, 2, 3, 4)]
+    assert [frame for _, text, frame in trial_events if text == "end: success"] == rewards.tolist()
+    assert [frame for _, text, frame in trial_events if text == "end: time is over"] == fails.tolist()
+    commanded = [(value, text) for value, text, _ in of("reward") if text != "driven"]
+    assert commanded == [(1, "commanded: 0.3 s")] * len(rewards)
+    assert [frame for _, text, frame in of("reward") if "commanded" in text] == rewards.tolist()
+    for name in ("light", "trigger"):
+        assert [value for value, text, _ in of(name) if text == "driven"] == [1, 0]
+    tones = [value for value, *_ in of("tone")]
+    changes = np.flatnonzero(np.diff(session.column("freq", int), prepend=0))
+    assert [round(hz) for hz in tones] == session.column("freq", int)[changes].tolist()
+    assert (np.diff(events["time_s"]) >= 0).all()
+    assert session.attribute("mouse_id") == "m1"
+    assert session.attribute("ended_by") == "finished"
+    assert len(session.attribute("code_version")) >= 7
+    assert session.attribute("version_of_numpy") == np.__version__
+
+
+def test_a_session_that_fails(run):
+    finished(run(settings=SHORT | {"reward_threshold": "5", "max_trial_dur": "2"}))
+    outcomes, reward = check_protocol(run.session())
+    assert (reward[outcomes] == -1).all()
+
+
+def test_threshold_follows_the_rewards(run):
+    finished(run(settings=SHORT | {"total_trials": "16", "initial_rest_dur": "31"}))
+    session = run.session()
+    threshold, reward = session.column("rew_threshold"), session.column("reward", int)
+    epoch = 30 * 15
+    assert threshold[0] == 0.04
+    for k, begin in enumerate(range(0, len(threshold) - epoch - 1, epoch)):
+        # The first epoch is frames 0 to 450: the clock starts with the first frame.
+        counted = (reward[begin + (k > 0) : begin + epoch + 1] == 1).sum()
+        change = 0.002 if counted > 1 else -0.002 if counted == 0 else 0.0
+        assert threshold[begin + epoch + 1] - threshold[begin + epoch] == pytest.approx(change, abs=1e-9)
+    assert threshold.max() > threshold[epoch + 1], "and it rose again with the rewards"
+    assert threshold[epoch + 1] == 0.038, "nothing was earned in the initial rest"
+
+
+def test_threshold_stays_when_it_is_not_adaptive(run):
+    finished(run(settings=SHORT | {"adaptive_threshold": "0", "initial_rest_dur": "31"}))
+    assert set(run.session().column("rew_threshold")) == {0.04}
+
+
+def test_the_mouse_learns(run):
+    finished(run(settings=SHORT | {"total_trials": "40", "max_trial_dur": "10", "adaptive_threshold": "0"}, seed=2))
+    reward = run.session().column("reward", int)
+    outcomes = reward[reward != 0]
+    assert (outcomes[20:] == 1).sum() > (outcomes[:20] == 1).sum()
+
+
+def test_half_of_the_trials_are_silent(run):
+    finished(run(settings=SHORT | {"total_trials": "8", "audio": "0.5", "max_trial_dur": "2"}))
+    session = run.session()
+    trial, audio = session.column("trial", int), session.column("audio", int)
+    heard = {n for n in range(1, 9) if audio[trial == n].any()}
+    assert len(heard) == 4
+
+
+def test_two_runs_with_one_seed_are_alike_and_another_is_not(run):
+    for seed, mouse in ((7, "a"), (7, "b"), (8, "c")):
+        finished(run(mouse=mouse, seed=seed))
+    a, b, c = (run.session(mouse).without_time() for mouse in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_replay_with_its_own_configuration_is_bit_exact(run):
+    finished(run(seed=None, settings=SHORT | {"audio": "0.5"}))
+    recorded = run.session()
+    replay = {"vid_source": "VideoStream", "vid_root": str(recorded.folder)}
+    finished(run("--config", str(recorded.folder / "config.ini"), settings=replay, mouse="replay", seed=None))
+    replayed = run.session("replay")
+    licked = [{key: value for key, value in row.items() if key != "lick"} for row in recorded.without_time()]
+    again = [{key: value for key, value in row.items() if key != "lick"} for row in replayed.without_time()]
+    assert again == licked
+    assert (replayed.images == recorded.images).all()
+    assert replayed.column("lick", int).tolist() == recorded.column("lick", int).tolist(), "the mouse licks alike, too"
+
+
+def test_paced_and_fast_give_the_same_rows(run):
+    brief = SHORT | {"framerate": "60", "initial_rest_dur": "1", "max_trial_dur": "1.5", "total_trials": "2"}
+    brief |= {"success_rest_dur": "0.5", "fail_rest_dur": "0.5", "dff_history": "1", "reward_delay": "0.2"}
+    finished(run(settings=brief, mouse="fast"))
+    began = time.monotonic()
+    finished(run(settings=brief, mouse="paced", fast=False))
+    assert time.monotonic() - began > 4, "it took its time"
+    assert run.session("fast").without_time() == run.session("paced").without_time()
+
+
+def test_recording_that_is_too_short_ends_the_session(run):
+    finished(run())
+    folder = run.session().folder
+    replay = {"vid_source": "VideoStream", "vid_root": str(folder), "initial_rest_dur": "60"}
+    done = finished(run("--config", str(folder / "config.ini"), settings=replay, mouse="replay", seed=None))
+    assert "the recording ended" in done.stdout
+    assert run.session("replay").attribute("ended_by") == "the recording ended"
+
+
+def test_lost_camera_ends_the_session_with_everything_on_disk(run):
+    done = run(settings=SHORT | {"sim_camera_fails_at_s": "9"})
+    assert done.returncode == 1
+    assert done.stderr == "the camera gave no new frame for 1 s; check its cable, then start again\n"
+    session = run.session()
+    assert len(session.rows) == len(session.images) == len(session.table("frames")) == 9 * 15
+    assert "no new frame" in session.attribute("ended_by")
+    last = {e["device"].decode(): e["value"] for e in session.table("events")}
+    assert {last[name] for name in ("light", "trigger", "tone")} == {0}
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_end_the_session_in_order(run, tmp_path, number, status):
+    gpio = {"outputs": "gpio"}
+    process = run.start(settings=SHORT | gpio, fast=False, env=gpio_env(tmp_path / "edges"))
+    try:
+        folder = run.wait_for_rows(10)
+        process.send_signal(number)
+        process.send_signal(number)  # an impatient second one changes nothing
+        output, _ = process.communicate(timeout=20)
+    finally:
+        end(process)
+    assert process.returncode == status, output
+    assert "Traceback" not in output
+    session = Session(folder)
+    assert len(session.rows) == len(session.images) == len(session.table("frames")) > 10
+    assert session.attribute("ended_by") == {130: "Ctrl-C", 143: "SIGTERM", 129: "SIGHUP"}[status]
+    levels = {gpio: level for _, gpio, level in read_edges(tmp_path / "edges")}
+    assert levels == dict.fromkeys((27, 12, 21, 17), 0)
+
+
+def test_killed_script_leaves_pins_low_and_files_whole(run, tmp_path):
+    process = run.start(settings=SHORT | {"outputs": "gpio"}, fast=False, env=gpio_env(tmp_path / "edges"))
+    try:
+        folder = run.wait_for_rows(20)
+        process.kill()
+        process.communicate(timeout=20)
+    finally:
+        end(process)
+    session = Session.__new__(Session)
+    session.folder = folder
+    wait_until(
+        lambda: {gpio: lv for _, gpio, lv in read_edges(tmp_path / "edges")} == dict.fromkeys((27, 12, 21, 17), 0)
+    )
+    assert 0 < len(session.images) <= len((folder / "VideoTimestamp.txt").read_text().splitlines()) - 1
+
+
+def test_dead_guard_ends_the_session(run):
+    process = run.start(fast=False)
+    try:
+        folder = run.wait_for_rows(10)
+        guard = int(children(process.pid, "rig.valve_guard"))
+        os.kill(guard, signal.SIGKILL)
+        output, _ = process.communicate(timeout=20)
+    finally:
+        end(process)
+    assert process.returncode == 1
+    assert "the guard of the output pins has died" in output
+    assert "Traceback" not in output
+    assert Session(folder).attribute("ended_by").startswith("the guard")
+
+
+def children(pid, module):
+    """Return the process number of a child that runs this module."""
+    listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
+    return next(line.split()[0] for line in listing.stdout.splitlines() if module in line)
+
+
+def test_summary_has_a_row_per_session(run):
+    for _ in range(2):
+        finished(run())
+    with (run.data / "expt_1roi_trial_summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    session = run.session()
+    assert rows[1]["mouse_id"] == "m1"
+    assert rows[1]["session"] == session.folder.name
+    assert rows[1]["data_path"] == str(session.folder)
+    assert int(rows[1]["rewards"]) == (session.column("reward", int) == 1).sum()
+    assert float(rows[1]["duration"]) == pytest.approx((len(session.rows) - 1) / 15, abs=0.06)
+    assert float(rows[1]["fps"]) == pytest.approx(15, abs=0.01)
+    assert (rows[1]["n_tones"], rows[1]["session_type"]) == ("18", "normal_audio_normal_reward")
+
+
+def test_saved_configuration_says_what_was_used(run):
+    finished(run("--set", "n_tones=12"))
+    values = clh.GetConfigValues(run.session().folder)
+    assert (values["n_tones"], values["reward_threshold"], values["seed"]) == ("12", "0.04", "1")
+    assert values["m1_l"] == "38,56,4,4"
+    assert len(json.loads(values["seeds_mm"])) == 20
+
+
+def test_prompt_for_the_mouse(run):
+    done = finished(run(mouse=None, stdin="GT33\n"))
+    assert "Please enter mouse ID: " in done.stdout
+    assert run.session("GT33").rows
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="no real recording here: ../shared is absent")
+def test_a_real_mouse(run, tmp_path):
+    maker = SHARED / "data" / "widefield" / "make_image_stream.py"
+    subprocess.run([sys.executable, maker, tmp_path / "real", "--seconds", "120"], check=True, capture_output=True)
+    real = {
+        "vid_source": "VideoStream", "vid_root": str(tmp_path / "real"), "bregma": "120, 128", "ppmm": "20",
+        "roi": "M1_R", "reward_threshold": "0.015", "initial_rest_dur": "5", "success_rest_dur": "2",
+        "fail_rest_dur": "3", "max_trial_dur": "6", "total_trials": "10",
+    }  # fmt: skip
+    for mouse in ("a", "b"):
+        finished(run(settings=real, mouse=mouse))
+    outcomes, reward = check_protocol(run.session("a"))
+    assert (reward[outcomes] == 1).sum() >= 5
+    assert run.session("a").without_time() == run.session("b").without_time()

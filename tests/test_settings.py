@@ -1,0 +1,218 @@
+import re
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+import helper as clh
+from conftest import ROOT, SECTION
+from rig.errors import SettingsError
+from rig.settings import (
+    OneRoiSettings,
+    from_strings,
+    load,
+    markdown_table,
+    parse_overrides,
+    save_placed,
+    save_session_copy,
+    to_strings,
+)
+
+SIMULATED = {"vid_source": "SimCameraStream"}
+
+
+def complaint(overrides, config=None, section=SECTION):
+    with pytest.raises(SettingsError) as caught:
+        load(OneRoiSettings, config or ROOT / "config.ini", section, overrides)
+    return str(caught.value)
+
+
+def test_shipped_configuration_is_as_documented():
+    cfg, unused = load(OneRoiSettings, ROOT / "config.ini", SECTION, {})
+    assert unused == []
+    documented = {
+        "vid_source": "PiCameraStream", "resolution": (256, 256), "framerate": 15, "awb_mode": "off",
+        "shutter_speed": 60000, "iso": 800, "sensor_mode": 7, "dff_history": 6, "ppmm": 25.6, "bregma": (135, 128),
+        "roi": "M1_L", "roi_size": (0.3, 0.3), "audio": 1, "n_tones": 18, "audio_delay": 0, "reward_delay": 1,
+        "reward_threshold": 0.075, "adaptive_threshold": True, "total_trials": 60, "max_trial_dur": 30,
+        "initial_rest_dur": 30, "success_rest_dur": 10, "fail_rest_dur": 15, "raw_image_file": "image_stream.hdf5",
+        "session_type": clh.SessionType.normal_audio_normal_reward, "reward_s": 0.3, "fail_s": 0.5,
+    }  # fmt: skip
+    assert {key: getattr(cfg, key) for key in documented} == documented
+    assert cfg.pins() == {"reward": 27, "fail": 12, "light": 21, "trigger": 17}
+    assert (cfg.pin_numbering, cfg.lick_i2c_address, cfg.lick_channel) == ("BCM", 0x5A, 0)
+    assert len(cfg.seeds_mm) == 20
+    assert cfg.seeds_mm["STROKE"].ML == 1.5
+    assert cfg.history_frames() == 90
+    assert cfg.roi_box("M1_L") == (76, 114, 8, 8), "as the original placed it"
+
+
+BAD = [
+    ("framerate", "fast", ["framerate = fast", "number", "frames/s"]),
+    ("framerate", "0", ["framerate = 0", "greater than 0", "frames/s"]),
+    ("framerate", "nan", ["framerate = nan", "finite"]),
+    ("framerate", "", ["framerate is missing", "frames/s"]),
+    ("total_trials", "3.5", ["total_trials = 3.5", "integer"]),
+    ("total_trials", "", ["total_trials = ", "integer"]),
+    ("total_trials", "-1", ["total_trials = -1", "greater than 0"]),
+    ("audio", "1.5", ["audio = 1.5", "less than or equal to 1", "0..1"]),
+    ("n_tones", "20", ["n_tones = 20", "less than or equal to 19"]),
+    ("resolution", "256", ["resolution = 256", "width, height px"]),
+    ("resolution", "256, 256, 3", ["resolution = 256, 256, 3", "2 items"]),
+    ("resolution", "0, 256", ["resolution = 0, 256", "greater than"]),
+    ("awb_mode", "auto", ["awb_mode = auto", "'off'"]),
+    ("adaptive_threshold", "perhaps", ["adaptive_threshold = perhaps", "boolean", "0, 1"]),
+    ("reward_threshold", "-0.1", ["reward_threshold = -0.1", "greater than 0", "ΔF/F"]),
+    ("reward_threshold", "", ["reward_threshold is missing"]),
+    ("seeds_mm", '{"M1": {"ML": 1', ["seeds_mm = ", "not valid JSON", "character"]),
+    ("seeds_mm", '{"M1": {"ML": 1}}', ["seeds_mm", "M1.AP", "mm"]),
+    ("seeds_mm", "[1, 2]", ["seeds_mm = [1, 2]", "dictionary"]),
+    ("roi", "M1_X", ["roi = M1_X", "no such site", "did you mean M1_"]),
+    ("roi", "", ["roi is missing"]),
+    ("bregma", "2, 128", ["roi = M1_L", "does not lie in the image of 256 x 256 px"]),
+    ("m1_l", "250,250,8,8", ["M1_L", "250, 250, 8, 8 px", "does not lie in the image"]),
+    ("m1_l", "250,250,8", ["m1_l = 250,250,8", "x, y, w, h", "four whole numbers"]),
+    ("m1_l", "10,10,0,8", ["M1_L", "10, 10, 0, 8"]),
+    ("vid_source", "PiCamera", ["vid_source = PiCamera", "PiCameraStream", "VideoStream"]),
+    ("vid_source", "helper", ["vid_source = helper", "no camera of this name"]),
+    ("vid_source", "../evilStream", ["vid_source = ../evilStream"]),
+    ("session_type", "audio", ["session_type = audio", "no_audio_random_reward"]),
+    ("outputs", "none", ["outputs = none", "'gpio' or 'simulated'"]),
+    ("light_pin", "27", ["light_pin = 27", "reward has the same pin"]),
+    ("reward_s", "2", ["reward_s = 2", "max_valve_open_s", "1 s"]),
+    ("raw_image_file", "../x.hdf5", ["raw_image_file = ../x.hdf5"]),
+    ("summary_header", "mouse_id, rewords", ["rewords", "did you mean rewards?"]),
+    ("rward_threshold", "0.1", ["rward_threshold = 0.1", "no such setting", "did you mean reward_threshold?"]),
+    ("seed", "x", ["seed = x", "integer"]),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "fragments"), BAD, ids=[f"{key}={value[:20]}" for key, value, _ in BAD])
+def test_bad_values(key, value, fragments):
+    text = complaint({key: value})
+    assert "[raspicambrain_reward_punish_1roi]: one setting cannot be used" in text
+    assert len(text.splitlines()) == 2, text
+    for fragment in fragments:
+        assert fragment in text
+
+
+def test_every_complaint_at_once():
+    text = complaint({"framerate": "x", "audio": "7", "bogus": "1", "m1_r": "1,2"})
+    assert "4 settings cannot be used" in text
+    assert len(text.splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("roi = M1_L\n", "cannot be read as INI"),
+        ("[a]\nx = 1\nx = 2\n", "already exists"),
+        ("[raspicambrain_reward_punish_1roy]\nx = 1\n", "did you mean raspicambrain_reward_punish_1roi?"),
+        ("", "the file has no section"),
+        (b"\xff\xfe\x00", "cannot be read as INI"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, text, fragment):
+    path = tmp_path / "c.ini"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if "1roi?" in fragment:
+        fragment = "there is no section"
+    assert fragment in complaint({}, path)
+
+
+def test_missing_file_and_section_name_the_cure(tmp_path):
+    assert "--config FILE" in complaint({}, tmp_path / "none.ini")
+    text = complaint({}, section="raspicambrain_reward_punish_1ro")
+    assert "did you mean raspicambrain_reward_punish_1roi?" in text
+
+
+def test_keys_of_the_original_load_and_are_told(config):
+    with config.open("a") as file:
+        file.write("var_threshold = 3\ndff_range = -0.05,0.05\nspont_sess_duration = 2\nroi_operation = M1_L-BC_L\n")
+    _, unused = load(OneRoiSettings, config, SECTION, {})
+    assert unused == ["dff_range", "roi_operation", "spont_sess_duration", "var_threshold"]
+
+
+def test_placed_roi_wins_over_its_site(config):
+    cfg, _ = load(OneRoiSettings, config, SECTION, {"m1_l": "10, 20,4 ,5"})
+    assert cfg.roi_box("M1_L") == (10, 20, 4, 5)
+    assert cfg.roi_box("M1_R")[2:] == (8, 8)
+
+
+def test_an_roi_may_be_placed_that_is_no_site():
+    cfg, _ = load(OneRoiSettings, ROOT / "config.ini", SECTION, {"roi": "window", "window": "1,2,3,4"})
+    assert cfg.roi_box("window") == (1, 2, 3, 4)
+
+
+def test_section_overrides_default_and_default_may_serve_others(config):
+    text = config.read_text().replace("[DEFAULT]", "[DEFAULT]\nspeed_threshold = 20")
+    config.write_text(text.replace("roi = M1_L", "roi = M1_L\naudio = 0.25"))
+    cfg, unused = load(OneRoiSettings, config, SECTION, {})
+    assert cfg.audio == 0.25
+    assert unused == [], "what [DEFAULT] shares with other experiments is not worth a word"
+
+
+def test_session_copy_gives_the_same_settings(tmp_path):
+    cfg, _ = load(OneRoiSettings, ROOT / "config.ini", SECTION, {"m1_l": "10,20,4,5", "data_root": str(tmp_path)})
+    save_session_copy(cfg, tmp_path / "config.ini")
+    again, unused = load(OneRoiSettings, tmp_path / "config.ini", SECTION, {})
+    assert (again, unused) == (cfg, [])
+    assert clh.GetConfigValues(tmp_path)["m1_l"] == "10,20,4,5"
+
+
+def test_a_seed_is_drawn_where_none_is_given():
+    seeds = {load(OneRoiSettings, ROOT / "config.ini", SECTION, {})[0].seed for _ in range(3)}
+    assert len(seeds) == 3
+
+
+def test_drivers_take_the_plain_dictionary(config):
+    cfg = load(OneRoiSettings, config, SECTION, {"seed": "4"})[0]
+    again = from_strings(OneRoiSettings, to_strings(cfg))
+    assert again.model_copy(update={"placed": cfg.placed}) == cfg
+    with pytest.raises(SettingsError, match="resolution is missing"):
+        from_strings(OneRoiSettings, {"framerate": "3"})
+
+
+@pytest.mark.parametrize("existing", ["", "m1_l = 1,2,3,4\n"])
+def test_saving_places_changes_nothing_else(config, existing):
+    with config.open("a") as file:
+        file.write(existing + "; an odd comment\n\n[other]\nkey   =   value   with blanks\n")
+    before = config.read_text()
+    save_placed(config, SECTION, {"M1_L": (76, 114, 8, 8)})
+    after = config.read_text()
+    added = [line for line in after.splitlines() if line not in before.splitlines()]
+    assert added == ["m1_l = 76,114,8,8"]
+    assert after.replace("m1_l = 76,114,8,8\n", existing) == before
+    assert clh.GetConfigValues(config.parent)["m1_l"] == "76,114,8,8"
+
+
+def test_overrides():
+    assert parse_overrides(["A=1", "b = c=d "]) == {"a": "1", "b": "c=d"}
+    with pytest.raises(SettingsError, match="--set nothing: expected KEY=VALUE"):
+        parse_overrides(["nothing"])
+
+
+@hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(set(OneRoiSettings.model_fields) - {"placed"})) | st.text("abcdefgh_", min_size=1),
+        st.text(max_size=12) | st.integers().map(str) | st.floats().map(str),
+        max_size=3,
+    )
+)
+def test_any_settings_load_or_are_refused_in_sentences(overrides):
+    try:
+        cfg, _ = load(OneRoiSettings, ROOT / "config.ini", SECTION, overrides)
+    except SettingsError as error:
+        lines = str(error).splitlines()
+        assert re.search(r"(one setting|\d+ settings) cannot be used$", lines[0])
+        assert all(key in "".join(lines) or key for key in overrides)
+    else:
+        assert load(OneRoiSettings, ROOT / "config.ini", SECTION, to_strings(cfg))[0] == cfg
+
+
+def test_table_has_every_setting():
+    table = markdown_table()
+    for key in set(OneRoiSettings.model_fields) - {"placed"}:
+        assert f"| `{key}` |" in table

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# A short session of a simulated mouse, with window and sound where there are any.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+options=(--simulate --mouse-id demo --set total_trials=5 --set initial_rest_dur=8 --set max_trial_dur=20
+         --set success_rest_dur=4 --set fail_rest_dur=4 --set reward_threshold=0.05)
+
+window=1 sound=1
+$python -m rig.preview >/dev/null 2>&1 || window=0
+$python -m rig.tone_player --check >/dev/null 2>&1 || sound=0
+if ((window)); then
+    echo "The preview opens in a window.  Drag the ROI if you like, then press Esc to start."
+else
+    echo "HEADLESS: there is no screen; the session runs without a window."
+    options+=(--no-window)
+fi
+if ((sound)); then
+    options+=(--set tone=pyaudio)
+else
+    echo "SILENT: there is no sound device; the tone is simulated."
+fi
+if ((!window && !sound)); then
+    echo "With nothing to see or hear, it runs as fast as it can."
+    options+=(--fast)
+fi
+exec $python brain/cla_reward_punish_1roi.py "${options[@]}" "$@"
