@@ -159,9 +159,15 @@ class annots:
     """
 
     def __init__(
-        self, wname: str, rois: Iterable[Rect | Circle], image: np.ndarray, scale: float = 1.0, frame_n: int = 0
+        self,
+        wname: str = "",
+        rois: Iterable[Rect | Circle] = (),
+        image: np.ndarray | None = None,
+        scale: float = 1.0,
+        frame_n: int = 0,
     ) -> None:
-        self.wname, self.image, self.scale, self.frame_n = wname, image, scale, frame_n
+        self.wname, self.scale, self.frame_n = wname, scale, frame_n
+        self.image = np.zeros((0, 0, 3), np.uint8) if image is None else image
         self.rois = {roi.name: roi for roi in rois}
         self.moved: set[str] = set()
         self._held: Rect | Circle | None = None

@@ -153,6 +153,7 @@ def stop_on_signals() -> None:
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a script, tell a user's or a device's mistake in a sentence, and end with the exit status."""
     stop_on_signals()
+    sys.setswitchinterval(0.001)  # s; the default of 5 ms lets a busy loop starve the threads that write and listen
     try:
         status = main()
     except RigError as error:

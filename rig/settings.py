@@ -11,9 +11,9 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
 from configparser import Error as IniError
 from configparser import RawConfigParser
-from enum import Enum
+from enum import Enum, EnumType
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from configupdater import ConfigUpdater
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -135,7 +135,7 @@ class CameraSettings(BaseModel):
     resolution: Size = setting("size of the image", "width, height px")
     framerate: float = setting("frames the camera takes", "frames/s", gt=0, le=500)
     awb_mode: Literal["off"] = setting(
-        "white balance: off, because ΔF/F of two colours means nothing while their gains drift", "off", "off"
+        "white balance: off, because ΔF/F of two colours means nothing while their gains drift", default="off"
     )
     shutter_speed: int = setting("exposure time", "µs", 60000, gt=0)
     iso: int = setting("analogue gain times 100", "ISO", 800, ge=100, le=3200)
@@ -153,7 +153,7 @@ class CortexSettings(CameraSettings):
 
     ppmm: float = setting("scale of the image", "px/mm", gt=0)
     bregma: PairOfFloats = setting("bregma in the image", "row, col px")
-    nose: Literal["u", "d", "l", "r"] = setting("where the nose points: up, down, left, right", "letter", "u")
+    nose: Literal["u", "d", "l", "r"] = setting("where the nose points: up, down, left, right", default="u")
     seeds_mm: Annotated[dict[str, Site], BeforeValidator(parse_json)] = setting(
         "cortical sites, lateral and anterior of bregma", 'JSON {"name": {"ML": mm, "AP": mm}}'
     )
@@ -333,8 +333,12 @@ def is_given(model: type[BaseModel], key: str, value: str) -> bool:
 
 
 def unit_of(field: Any) -> str:
-    """Return the unit of a setting."""
-    return str((field.json_schema_extra or {}).get("unit", ""))
+    """Return the unit of a setting, or the words that it may be."""
+    unit = str((field.json_schema_extra or {}).get("unit", ""))
+    if unit:
+        return unit
+    words = [kind.name for kind in field.annotation] if isinstance(field.annotation, EnumType) else []
+    return ", ".join(words or (str(word) for word in get_args(field.annotation) if isinstance(word, str)))
 
 
 def from_strings(model: type[Model], cfgDict: Mapping[str, str], source: str = "settings") -> Model:

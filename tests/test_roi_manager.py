@@ -53,6 +53,7 @@ def test_circle_as_documented():
 def test_annots_as_documented():
     roi, image = Rect("M1_L", 1, 2, 3, 4), np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     holder = annots("window", [roi], image, frame_n=7)
+    assert annots().rois == {}
     assert (holder.rois, holder.image is image, holder.frame_n, holder.wname) == ({"M1_L": roi}, True, 7, "window")
 
 
