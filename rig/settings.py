@@ -11,7 +11,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
 from configparser import Error as IniError
 from configparser import RawConfigParser
-from enum import Enum, EnumType
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
@@ -337,8 +337,9 @@ def unit_of(field: Any) -> str:
     unit = str((field.json_schema_extra or {}).get("unit", ""))
     if unit:
         return unit
-    words = [kind.name for kind in field.annotation] if isinstance(field.annotation, EnumType) else []
-    return ", ".join(words or (str(word) for word in get_args(field.annotation) if isinstance(word, str)))
+    if field.annotation is SessionType:
+        return ", ".join(kind.name for kind in SessionType)
+    return ", ".join(word for word in get_args(field.annotation) if isinstance(word, str))
 
 
 def from_strings(model: type[Model], cfgDict: Mapping[str, str], source: str = "settings") -> Model:
