@@ -31,5 +31,5 @@ if [ ! -x .venv/bin/python ]; then
     "$PYTHON" -m venv "${venv_options[@]}" .venv
 fi
 echo "Installing Python packages: requirements-dev.txt"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -r requirements-dev.txt
 touch .venv/ready
