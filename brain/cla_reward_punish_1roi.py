@@ -22,7 +22,6 @@ from rig import cli
 from rig.devices import Recording, Rig, open_rig, place_rois, recording
 from rig.dff import RoiHistory, average_dff
 from rig.settings import OneRoiSettings
-from rig.status import print_summary
 from rig.tones import get_bins
 from rig.trials import FAIL, AdaptiveThreshold, DelayLine, Trials
 from roi_manager import Rect
@@ -89,7 +88,6 @@ def main() -> int:
             return 0
         with recording(rig, rois, COLUMNS, SIGNAL) as books:
             books.log.ended_by = run_session(options.settings, rig, rois, books)
-    print_summary(books.log)
     return 0
 
 

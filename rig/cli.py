@@ -147,7 +147,8 @@ def stop_on_signals() -> None:
         raise Stopped(number)
 
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, stop)
+        if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):  # nohup means it
+            signal.signal(each, stop)
 
 
 def run(main: Callable[[], int]) -> NoReturn:

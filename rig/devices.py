@@ -14,7 +14,7 @@ from rig.outputs import Outputs
 from rig.preview import NoWindow, Window, open_window
 from rig.session_log import SessionLog
 from rig.settings import save_placed
-from rig.status import StatusLine, clock
+from rig.status import StatusLine, clock, print_summary
 from rig.tone_player import SimTone, TonePlayer, open_tone
 from rig.trials import FAIL, Step, Trials
 from roi_manager import Rect
@@ -80,23 +80,24 @@ def place_rois(rig: Rig) -> list[Rect] | None:
 
 @contextmanager
 def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str) -> Iterator["Recording"]:
-    """Begin a session: folder, light, trigger; on leaving, silence and all outputs low, then the files."""
+    """Begin a session: folder, light, trigger; on leaving, silence, all outputs low, the files, the summary."""
     settings = rig.options.settings
     boxes = {roi.name.lower(): roi.place() for roi in rois}
     used = settings.model_copy(update={"placed": settings.placed | boxes})
     rig.camera.begin_session()
-    with (
-        SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast) as log,
-        StatusLine(settings.total_trials, unit, log) as status,
-    ):
-        try:
-            rig.outputs.trigger.on()
-            rig.outputs.light.on()
-            yield Recording(rig, rois, log, status)
-        finally:
-            rig.tone.play(0.0)
-            rig.outputs.all_off()
-            log.lost = rig.camera.lost
+    log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
+    try:
+        with log, StatusLine(settings.total_trials, unit, log) as status:
+            try:
+                rig.outputs.trigger.on()
+                rig.outputs.light.on()
+                yield Recording(rig, rois, log, status)
+            finally:
+                rig.tone.play(0.0)
+                rig.outputs.all_off()
+                log.lost = rig.camera.lost
+    finally:
+        print_summary(log)
 
 
 class Recording:

@@ -15,6 +15,10 @@ import tables
 
 from rig.settings import OneRoiSettings, load
 
+# Started by nohup or in the background, signals are ignored, and whatever the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "brain" / "cla_reward_punish_1roi.py"
 SECTION = OneRoiSettings.section

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -254,7 +255,7 @@ def test_dead_guard_ends_the_session(run):
     process = run.start(fast=False)
     try:
         folder = run.wait_for_rows(10)
-        guard = int(children(process.pid, "rig.valve_guard"))
+        guard = child(process.pid, "rig.valve_guard")
         os.kill(guard, signal.SIGKILL)
         output, _ = process.communicate(timeout=20)
     finally:
@@ -265,10 +266,10 @@ def test_dead_guard_ends_the_session(run):
     assert Session(folder).attribute("ended_by").startswith("the guard")
 
 
-def children(pid, module):
+def child(pid, module):
     """Return the process number of a child that runs this module."""
-    listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
-    return next(line.split()[0] for line in listing.stdout.splitlines() if module in line)
+    numbers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return next(int(n) for n in numbers if module in Path(f"/proc/{n}/cmdline").read_text().split("\0"))
 
 
 def test_summary_has_a_row_per_session(run):
