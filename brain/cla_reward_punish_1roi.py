@@ -19,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 import helper as clh
 from rig import cli
+from rig.baseline import print_baseline
 from rig.devices import Recording, Rig, open_rig, place_rois, recording
 from rig.dff import RoiHistory, average_dff
 from rig.settings import OneRoiSettings
 from rig.tones import get_bins
-from rig.trials import FAIL, AdaptiveThreshold, DelayLine, Trials
+from rig.trials import FAIL, AdaptiveThreshold, DelayLine, open_trials
 from roi_manager import Rect
 
 COLUMNS = ("frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick")
@@ -34,7 +35,7 @@ SIGNAL = "ΔF/F"
 def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recording) -> str:
     """Run one session, a pass of the loop for each frame; return why it ended."""
     period_s = cfg.frame_period_s()
-    trials = Trials(cfg, cfg.seed)
+    trials = open_trials(cfg, cfg.seed, rig.options.baseline_s)
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
     adaptive = AdaptiveThreshold(cfg.reward_threshold, THRESHOLD_STEP, THRESHOLD_STEP, cfg.adaptive_threshold, period_s)
     freqs = clh.get_freqs(cfg.n_tones)
@@ -88,6 +89,8 @@ def main() -> int:
             return 0
         with recording(rig, rois, COLUMNS, SIGNAL) as books:
             books.log.ended_by = run_session(options.settings, rig, rois, books)
+    if options.baseline_s is not None:
+        print_baseline(books.log.folder, options.settings)
     return 0
 
 

@@ -1,6 +1,7 @@
 """The command line that all experiments share, and how they end."""
 
 import argparse
+import math
 import re
 import signal
 import sys
@@ -22,6 +23,7 @@ EPILOG = """examples
   %(prog)s                                    the rig as config.ini sets it up
   %(prog)s --simulate                         a simulated mouse, on any computer
   %(prog)s --set total_trials=10 --set audio=0.5
+  %(prog)s --baseline 300                     before the first day: where would the threshold lie?
   %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
                                               replay a recorded session
 
@@ -40,6 +42,8 @@ class Options(NamedTuple, Generic[S]):
     config : Path
         The file that placed ROIs are written back to.
     window, fast : bool
+    baseline_s : float or None
+        Record so long without trials.
     """
 
     settings: S
@@ -48,6 +52,7 @@ class Options(NamedTuple, Generic[S]):
     section: str
     window: bool
     fast: bool
+    baseline_s: float | None
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -73,6 +78,8 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         overrides["data_root"] = args.data_root
     if args.seed is not None:
         overrides["seed"] = args.seed
+    if args.baseline is not None:
+        overrides["adaptive_threshold"] = "0"  # nothing can be earned
     config = Path(args.config).expanduser()
     settings, unused = load(model, config, args.section, overrides)
     if args.fast and settings.vid_source not in CAN_BE_FAST:
@@ -85,7 +92,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         console.print(f"not used by this experiment: {', '.join(unused)}")
     check_data_root(settings)
     mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
-    return Options(settings, mouse_id, config, args.section, not args.no_window, args.fast)
+    return Options(settings, mouse_id, config, args.section, not args.no_window, args.fast, args.baseline)
 
 
 def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None) -> argparse.Namespace:
@@ -100,7 +107,24 @@ def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None
     parser.add_argument("--no-window", action="store_true", help="start at once, without preview and window")
     parser.add_argument("--fast", action="store_true", help="do not wait for the time of simulated or replayed frames")
     parser.add_argument("--seed", metavar="N", help="the same order of silent trials, the same simulated mouse")
+    parser.add_argument(
+        "--baseline",
+        metavar="SECONDS",
+        type=positive_seconds,
+        help="record without trials, tone and water, and print how often the signal crosses which threshold by itself",
+    )
     return parser.parse_args(arguments)
+
+
+def positive_seconds(text: str) -> float:
+    """Return the number of seconds that the command line gives."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of seconds, more than 0 and at most a day")
+    return seconds
 
 
 def simulated_devices(settings: RigSettings) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
@@ -16,8 +17,10 @@ from rig.session_log import SessionLog
 from rig.settings import save_placed
 from rig.status import StatusLine, clock, print_summary
 from rig.tone_player import SimTone, TonePlayer, open_tone
-from rig.trials import FAIL, Step, Trials
+from rig.trials import Baseline, Step, Trials
 from roi_manager import Rect
+
+COLORS = ((0, 0, 255), (255, 200, 0), (0, 255, 255), (255, 0, 255), (0, 160, 255))  # of the ROIs, BGR
 
 
 class Rig(NamedTuple):
@@ -68,7 +71,10 @@ def place_rois(rig: Rig) -> list[Rect] | None:
         None when the window was closed: no session is wanted.
     """
     settings = rig.options.settings
-    rois = [Rect(name, *settings.roi_box(name)) for name in settings.roi_names()]
+    rois = []
+    for name, color in zip(settings.roi_names(), cycle(COLORS), strict=False):
+        x, y, w, h = settings.roi_box(name)
+        rois.append(Rect(name, x, y, w, h, color))
     rig.outputs.light.on()  # without the light there is nothing to place an ROI on
     if isinstance(rig.window, Window):
         placed = rig.window.place_rois(rig.camera, rig.lick, rois)
@@ -86,8 +92,10 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
     used = settings.model_copy(update={"placed": settings.placed | boxes})
     rig.camera.begin_session()
     log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
+    if rig.options.baseline_s is not None:
+        log.kind = "baseline"
     try:
-        with log, StatusLine(settings.total_trials, unit, log) as status:
+        with log, StatusLine(unit, log) as status:
             try:
                 rig.outputs.trigger.on()
                 rig.outputs.light.on()
@@ -124,7 +132,7 @@ class Recording:
         """Store the frame and its row; see `SessionLog.write`."""
         self.log.write(frame, step, decided_s, acted_s, **values)
 
-    def show(self, frame: Frame, step: Step, trials: Trials, signal: float, threshold: float) -> None:
+    def show(self, frame: Frame, step: Step, trials: Trials | Baseline, signal: float, threshold: float) -> None:
         """Show where the session stands, a few times a second."""
         now_s = time.monotonic()
         window_due, status_due = self._rig.window.due(now_s), self._status.due(now_s)
@@ -133,12 +141,12 @@ class Recording:
         self.log.lost = self._rig.camera.lost
         self._rig.outputs.check()
         self._note_trouble()
-        left_s = trials.seconds_left(frame.time_s)
+        left_s, where = trials.seconds_left(frame.time_s), trials.describe(step)
         if status_due:
-            self._status.show(step.trial, signal, threshold, left_s, self._trouble)
+            self._status.show(f"{where} | {trials.kind}", signal, threshold, left_s, self._trouble)
         if window_due:
             state = "trouble" if self._trouble else "trial" if step.running else "rest"
-            lines = self._lines(step, signal, threshold, left_s)
+            lines = {where: ""} | self._lines(signal, threshold, left_s)
             self._rig.window.show(frame, self._rois, signal, threshold, lines, state)
 
     def _note_trouble(self) -> None:
@@ -147,10 +155,10 @@ class Recording:
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
             self._trouble = trouble
 
-    def _lines(self, step: Step, signal: float, threshold: float, left_s: float) -> list[tuple[str, str]]:
+    def _lines(self, signal: float, threshold: float, left_s: float) -> dict[str, str]:
         log, settings = self.log, self._rig.options.settings
-        state = f"TRIAL {step.trial} of {settings.total_trials}" if step.running else "REST"
-        lines = {
+        lines = {roi.name: f"{roi.avgDff:+.4f}" for roi in self._rois} if len(self._rois) > 1 else {}
+        lines |= {
             "signal": f"{signal:+.4f}",
             "threshold": f"{threshold:.4f}",
             "tone": f"{self._rig.tone.hz:.0f} Hz" if self._rig.tone.hz else "silence",
@@ -164,4 +172,4 @@ class Recording:
             lines["simulated"] = ", ".join(simulated)
         if self._trouble:
             lines["trouble"] = self._trouble
-        return [("FAILURE" if step.outcome == FAIL else state, ""), *lines.items()]
+        return lines

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import cv2
@@ -194,7 +194,7 @@ class Window:
         rois: Iterable[Rect | Circle],
         signal: float,
         threshold: float,
-        lines: Sequence[tuple[str, str]],
+        lines: Mapping[str, str],
         state: str,
     ) -> None:
         """Show the frame, the ROIs, the signal against its threshold, and lines of label and value."""
@@ -209,7 +209,7 @@ class Window:
             roi.draw(canvas[:h, :w], self._scale)
         color = {"trial": GREEN, "rest": GREY, "trouble": RED}[state]
         cv2.rectangle(canvas, (w, 0), (w + 6, h - 1), color, -1)
-        for i, (label, value) in enumerate(lines):
+        for i, (label, value) in enumerate(lines.items()):
             write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
             write(canvas, value, (w + 120, 34 + 26 * i))
         write(canvas, "Esc stops the session", (w + 20, h - 12), GREY, 0.45)

@@ -109,6 +109,10 @@ class SessionLog:
         Frames stored, and frames that the disk was too slow for.
     ended_by : str
         Why the session ended.
+    kind : str
+        The session type, or 'baseline'.
+    notes : dict
+        What else should be remembered; shown in the summary, stored as attributes of the HDF5 file.
     """
 
     def __init__(
@@ -120,6 +124,8 @@ class SessionLog:
         self.frames = self.unsaved = 0
         self.trials = self.fails = self.rewards = self.lost = 0
         self.ended_by = ""
+        self.kind = settings.session_type.name
+        self.notes: dict[str, int | float | str] = {}
         self._numbers = array("q")
         self._times = {name: array("d") for name in FRAME_TIMES}
         self._trial = 0
@@ -201,6 +207,7 @@ class SessionLog:
             "end": f"{ended:%Y-%m-%d %H:%M:%S}",
             "duration": f"{lasted_s:.1f}",
             "fps": f"{(len(times) - 1) / lasted_s:.2f}" if lasted_s else "",
+            "session_type": self.kind,
             "trials": self.trials,
             "rewards": self.rewards,
             "fails": self.fails,
@@ -328,9 +335,10 @@ class SessionLog:
         with tables.open_file(str(self._stream_path), "a") as file:
             file.create_table("/", "frames", frames, "one row per frame (s)")
             file.create_table("/", "events", events, "what happened when; s, monotonic clock")
-            attributes = {"mouse_id": self._mouse_id, "ended_by": self.ended_by, "code_version": code_version()}
+            attributes = {"mouse_id": self._mouse_id, "session_type": self.kind, "ended_by": self.ended_by}
+            attributes["code_version"] = code_version()
             attributes |= {f"version_of_{name}": version for name, version in library_versions().items()}
-            for name, value in attributes.items():
+            for name, value in (attributes | self.notes).items():
                 file.root._v_attrs[name.replace("-", "_")] = value
 
     def _add_summary_row(self) -> None:

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from helper import Position, SessionType, generate_seeds
 from rig.errors import SettingsError
+from rig.rule import Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,7 +44,6 @@ KEYS_OF_OTHER_EXPERIMENTS = frozenset(
         "control_point",
         "dlc_model_path",
         "joint_history_sec",
-        "roi_operation",
         "speed_threshold",
         "start_center",
         "start_radius_mm",
@@ -101,6 +101,14 @@ def expand_folder(value: Path) -> Path:
 
 
 Pixels = Annotated[int, Field(gt=0, le=8192)]
+
+
+def check_rule(text: str) -> str:
+    """Return the rule if it can be computed."""
+    Rule(text)
+    return text
+
+
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(split_commas)]
 PairOfFloats = Annotated[tuple[float, float], BeforeValidator(split_commas)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
@@ -255,6 +263,11 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Return how many frames the baseline spans."""
         return max(1, round(self.dff_history * self.framerate))
 
+    spontaneous_rate: float = setting("--baseline: crossings of the threshold to look for", "1/min", 2.0, gt=0)
+
+    rois_key: ClassVar[str]
+    """The setting that names the ROIs."""
+
     def roi_names(self) -> list[str]:
         """Return the ROIs of the experiment, in order."""
         raise NotImplementedError
@@ -272,17 +285,16 @@ class ClnfSettings(RigSettings, CortexSettings):
         yield from super().contradictions()
         width, height = self.resolution
         seeds = self.seeds()
+        value = f"{self.rois_key} = {getattr(self, self.rois_key)}"
         for name in self.roi_names():
             if name not in seeds and name.lower() not in self.placed:
-                yield (
-                    f"roi = {name}: there is no such site{nearest(name, seeds)}; "
-                    "sites are the names of seeds_mm with _L or _R"
-                )
+                site = nearest(name, seeds)
+                yield f"{value}: there is no such site as {name}{site}; sites are the names of seeds_mm with _L or _R"
                 continue
             x, y, w, h = self.roi_box(name)
             if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
                 yield (
-                    f"roi = {name}: the ROI at x, y, w, h = {x}, {y}, {w}, {h} px does not lie in the image of "
+                    f"{value}: the ROI {name} at x, y, w, h = {x}, {y}, {w}, {h} px does not lie in the image of "
                     f"{width} x {height} px; correct bregma, ppmm, roi_size or the line {name.lower()}"
                 )
 
@@ -292,6 +304,8 @@ class OneRoiSettings(ClnfSettings):
 
     section: ClassVar[str] = "raspicambrain_reward_punish_1roi"
 
+    rois_key: ClassVar[str] = "roi"
+
     roi: str = setting("the ROI that is trained", "SITE_L or SITE_R")
 
     def roi_names(self) -> list[str]:
@@ -299,7 +313,22 @@ class OneRoiSettings(ClnfSettings):
         return [self.roi]
 
 
-EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings,)
+class TwoRoiSettings(ClnfSettings):
+    """Settings of brain/cla_reward_punish_2roi.py."""
+
+    section: ClassVar[str] = "raspicambrain_reward_punish_2roi"
+    rois_key: ClassVar[str] = "roi_operation"
+
+    roi_operation: Annotated[str, AfterValidator(check_rule)] = setting(
+        "the rule: names of ROIs and numbers with + - * / % and parentheses", "expression"
+    )
+
+    def roi_names(self) -> list[str]:
+        """Return the ROIs that the rule names."""
+        return Rule(self.roi_operation).names
+
+
+EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings, TwoRoiSettings)
 
 Model = TypeVar("Model", bound=CameraSettings)
 

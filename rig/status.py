@@ -13,7 +13,7 @@ from rig.session_log import SessionLog
 REFRESH_S = 0.25
 FPS_OVER = 0.2  # share of the newest interval in the shown frame rate
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 
 
 def clock(seconds: float) -> str:
@@ -26,14 +26,13 @@ class StatusLine:
 
     Parameters
     ----------
-    total_trials : int
     unit : str
         Of signal and threshold, as in 'ΔF/F'.
     log : SessionLog
     """
 
-    def __init__(self, total_trials: int, unit: str, log: SessionLog) -> None:
-        self._total, self._unit, self._log = total_trials, unit, log
+    def __init__(self, unit: str, log: SessionLog) -> None:
+        self._unit, self._log = unit, log
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._next_s = 0.0
         self._trials_told = 0
@@ -43,11 +42,11 @@ class StatusLine:
         """Return whether it is time to show something new."""
         return now_s >= self._next_s or self._log.trials != self._trials_told
 
-    def show(self, trial: int, signal: float, threshold: float, seconds_left: float, trouble: str) -> None:
+    def show(self, state: str, signal: float, threshold: float, seconds_left: float, trouble: str) -> None:
         """Show where the session stands."""
         now_s = time.monotonic()
         self._next_s = now_s + REFRESH_S
-        text = self._text(now_s, trial, signal, threshold, seconds_left, trouble)
+        text = self._text(now_s, state, signal, threshold, seconds_left, trouble)
         if self._live is not None:
             self._live.update(Text(text, style="bold red" if trouble else ""), refresh=True)
         elif self._log.trials != self._trials_told:
@@ -55,7 +54,7 @@ class StatusLine:
         self._trials_told = self._log.trials
 
     def _text(
-        self, now_s: float, trial: int, signal: float, threshold: float, seconds_left: float, trouble: str
+        self, now_s: float, state: str, signal: float, threshold: float, seconds_left: float, trouble: str
     ) -> str:
         log = self._log
         frames = log.frames + log.unsaved
@@ -65,7 +64,7 @@ class StatusLine:
             self._seen, self._seen_s = frames, now_s
         success = f"{100 * (1 - log.fails / log.trials):.0f} %" if log.trials else "-"
         parts = [
-            f"trial {trial} of {self._total}" if trial else f"rest, {log.trials} of {self._total} trials done",
+            state,
             f"{log.rewards} rewards",
             f"success {success}",
             f"{self._unit} {signal:.3f} / {threshold:.3f}",
@@ -89,7 +88,7 @@ def print_banner(simulated: dict[str, str]) -> None:
     """Say in a box which devices are not real."""
     if simulated:
         lines = "\n".join(f"{device:8} {what}" for device, what in simulated.items())
-        title = "[bold]SIMULATED: no animal may be on this rig"
+        title = Text("SIMULATED: no animal may be on this rig", style="bold")
         console.print(Panel(lines, title=title, border_style="bold yellow", expand=False, padding=(1, 4)))
 
 
@@ -106,6 +105,7 @@ def print_summary(log: SessionLog) -> None:
         ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
         ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
         ("session type", values["session_type"]),
+        *((name.replace("_", " "), str(value)) for name, value in log.notes.items()),
     ):
         table.add_row(name, str(value))
     console.print(table)

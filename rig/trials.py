@@ -203,11 +203,14 @@ class Trials:
 
     Attributes
     ----------
+    kind : str
+        The session type.
     arm : Arm
         What the session type means.
     """
 
     def __init__(self, settings: RigSettings, seed: int | None) -> None:
+        self.kind = settings.session_type.name
         self.arm = ARMS[settings.session_type]
         self._total = settings.total_trials
         self._max_trial_dur = settings.max_trial_dur
@@ -260,6 +263,12 @@ class Trials:
         self._rest_dur = self._rest_after[outcome]
         return Step(self._n_started, outcome=outcome, water=outcome == SUCCESS and self.arm.water)
 
+    def describe(self, step: Step) -> str:
+        """Say where the session stands after this step."""
+        if step.running:
+            return f"trial {step.trial} of {self._total}"
+        return f"rest, {self._n_started} of {self._total} trials done"
+
     def seconds_left(self, time_s: float) -> float:
         """Return how long the session lasts at most, s: every trial yet to come fails."""
         since_s = time_s if self._since_s is None else self._since_s
@@ -267,3 +276,41 @@ class Trials:
         to_come = (self._total - self._n_started) * (self._max_trial_dur + fail_rest)
         now_lasts = self._max_trial_dur + fail_rest if self._in_trial else self._rest_dur
         return max(0.0, now_lasts - (time_s - since_s)) + to_come
+
+
+class Baseline:
+    """In place of `Trials`: the session runs for some time without trials, tone and water.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+    frame_period_s : float
+    """
+
+    kind = "baseline"
+    arm = Arm("silent", crossing_counts=False, water=False)
+
+    def __init__(self, seconds: float, frame_period_s: float) -> None:
+        self._seconds = seconds
+        self._interval = Interval(frame_period_s)
+        self._began_s: float | None = None
+
+    def step(self, time_s: float, _crossed: bool) -> Step:
+        """Take the next frame."""
+        if self._began_s is None:
+            self._began_s = time_s
+        return Step(finished=self._interval.over(self._began_s, self._seconds, time_s))
+
+    def describe(self, _step: Step) -> str:
+        """Say where the session stands."""
+        return "baseline"
+
+    def seconds_left(self, time_s: float) -> float:
+        """Return how long the baseline still lasts, s."""
+        return self._seconds - (time_s - (self._began_s or time_s))
+
+
+def open_trials(settings: RigSettings, seed: int | None, baseline_s: float | None) -> Trials | Baseline:
+    """Return the trials of a session, or the baseline where one is asked for."""
+    return Trials(settings, seed) if baseline_s is None else Baseline(baseline_s, settings.frame_period_s())

@@ -21,6 +21,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "brain" / "cla_reward_punish_1roi.py"
+TWO_ROI_SCRIPT = ROOT / "brain" / "cla_reward_punish_2roi.py"
 SECTION = OneRoiSettings.section
 SHARED = ROOT.parent / "shared"
 FAKES = ROOT / "tests" / "fakes"
@@ -57,6 +58,13 @@ def settings(tmp_path):
         return load(OneRoiSettings, ROOT / "config.ini", SECTION, values)[0]
 
     return make
+
+
+def add_to_section(config, text):
+    """Add lines to the section of the one-ROI script."""
+    before = config.read_text()
+    assert before.count("roi = M1_L\n") == 1
+    config.write_text(before.replace("roi = M1_L\n", "roi = M1_L\n" + text))
 
 
 class Session:
@@ -98,8 +106,10 @@ class Runner:
         self.data = tmp_path / "data"
         self.count = 0
 
-    def command(self, *arguments, settings=SHORT, simulate=True, window=False, fast=True, mouse="m1", seed=1):
-        command = [sys.executable, "-W", "error", str(SCRIPT), *map(str, arguments)]
+    def command(
+        self, *arguments, settings=SHORT, simulate=True, window=False, fast=True, mouse="m1", seed=1, script=SCRIPT
+    ):
+        command = [sys.executable, "-W", "error", str(script), *map(str, arguments)]
         if mouse is not None:
             command += ["--mouse-id", mouse]
         if "--data-root" not in arguments:

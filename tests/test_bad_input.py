@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tables
 
-from conftest import SCRIPT, SHORT
+from conftest import SCRIPT, SHORT, add_to_section
 
 CASES = [
     (["--config", "nowhere.ini"], {}, "there is no such file"),
@@ -17,7 +17,7 @@ CASES = [
     ([], {"framerate": "fast"}, "framerate = fast"),
     ([], {"audio": "2"}, "audio = 2"),
     ([], {"total_trails": "3"}, "did you mean total_trials?"),
-    ([], {"roi": "M9_L"}, "roi = M9_L: there is no such site; did you mean"),
+    ([], {"roi": "M9_L"}, "roi = M9_L: there is no such site as M9_L; did you mean"),
     ([], {"bregma": "1, 1"}, "does not lie in the image"),
     ([], {"seeds_mm": "{broken"}, "not valid JSON"),
     ([], {"vid_source": "VideoStream", "vid_root": "other_size"}, "set resolution = 20, 10"),
@@ -118,8 +118,7 @@ def test_help_teaches(run):
 
 
 def test_keys_of_the_original_are_told_in_one_line(run, config):
-    with config.open("a") as file:
-        file.write("var_threshold = 3\nspont_sess_duration = 2\n")
+    add_to_section(config, "var_threshold = 3\nspont_sess_duration = 2\n")
     done = run("--config", str(config))
     assert done.returncode == 0, done.stderr
     assert "not used by this experiment: spont_sess_duration, var_threshold" in done.stdout

@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import helper as clh
-from conftest import ROOT, SECTION
+from conftest import ROOT, SECTION, add_to_section
 from rig.errors import SettingsError
 from rig.settings import (
     OneRoiSettings,
@@ -69,7 +69,7 @@ BAD = [
     ("seeds_mm", '{"M1": {"ML": 1', ["seeds_mm = ", "not valid JSON", "character"]),
     ("seeds_mm", '{"M1": {"ML": 1}}', ["seeds_mm", "M1.AP", "mm"]),
     ("seeds_mm", "[1, 2]", ["seeds_mm = [1, 2]", "dictionary"]),
-    ("roi", "M1_X", ["roi = M1_X", "no such site", "did you mean M1_"]),
+    ("roi", "M1_X", ["roi = M1_X: there is no such site as M1_X", "did you mean M1_"]),
     ("roi", "", ["roi is missing"]),
     ("bregma", "2, 128", ["roi = M1_L", "does not lie in the image of 256 x 256 px"]),
     ("m1_l", "250,250,8,8", ["M1_L", "250, 250, 8, 8 px", "does not lie in the image"]),
@@ -129,8 +129,8 @@ def test_missing_file_and_section_name_the_cure(tmp_path):
 
 
 def test_keys_of_the_original_load_and_are_told(config):
-    with config.open("a") as file:
-        file.write("var_threshold = 3\ndff_range = -0.05,0.05\nspont_sess_duration = 2\nroi_operation = M1_L-BC_L\n")
+    old = "var_threshold = 3\ndff_range = -0.05,0.05\nspont_sess_duration = 2\nroi_operation = M1_L-BC_L\n"
+    add_to_section(config, old)
     _, unused = load(OneRoiSettings, config, SECTION, {})
     assert unused == ["dff_range", "roi_operation", "spont_sess_duration", "var_threshold"]
 
@@ -177,8 +177,9 @@ def test_drivers_take_the_plain_dictionary(config):
 
 @pytest.mark.parametrize("existing", ["", "m1_l = 1,2,3,4\n"])
 def test_saving_places_changes_nothing_else(config, existing):
+    add_to_section(config, "; an odd comment\n" + existing)
     with config.open("a") as file:
-        file.write(existing + "; an odd comment\n\n[other]\nkey   =   value   with blanks\n")
+        file.write("\n[other]\nkey   =   value   with blanks\n")
     before = config.read_text()
     save_placed(config, SECTION, {"M1_L": (76, 114, 8, 8)})
     after = config.read_text()

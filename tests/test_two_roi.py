@@ -1,0 +1,284 @@
+"""The script with a rule on several ROIs, and the control arms and the baseline of both scripts."""
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from test_session import COLUMNS, check_protocol, direct_dff, finished
+
+import helper as clh
+from conftest import SCRIPT, SHARED, SHORT, TWO_ROI_SCRIPT
+from rig.baseline import crossings_per_min, threshold_for
+from rig.rule import Rule
+
+SCRIPTS = [SCRIPT, TWO_ROI_SCRIPT]
+both = pytest.mark.parametrize("script", SCRIPTS, ids=["1roi", "2roi"])
+RULE = SHORT | {"reward_threshold": "0.05"}
+
+
+def check_rois(session):
+    """Check every ROI's column, and the value of the rule, against the stored frames."""
+    cfg = clh.GetConfigValues(session.folder)
+    rule = Rule(cfg["roi_operation"])
+    assert session.columns == COLUMNS + [f"{name}_dff" for name in rule.names]
+    images, n = session.images, round(float(cfg["dff_history"]) * float(cfg["framerate"]))
+    columns = {}
+    for name in rule.names:
+        box = [int(v) for v in cfg[name.lower()].split(",")]
+        columns[name] = direct_dff(images, box, n)
+        np.testing.assert_allclose(session.column(f"{name}_dff"), columns[name], rtol=0, atol=1e-12)
+    expected = [rule({name: values[i] for name, values in columns.items()}) for i in range(len(images))]
+    np.testing.assert_allclose(session.column("roi_dff"), expected, rtol=0, atol=1e-12)
+    threshold, reward = session.column("rew_threshold"), session.column("reward", int)
+    delay = round(float(cfg["reward_delay"]) * float(cfg["framerate"]))
+    for i in np.flatnonzero(reward == 1):
+        assert expected[i - delay] > threshold[i], "rewards only on crossings"
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("operation", "names"),
+    [
+        ("BC_L-BC_R", ["BC_L", "BC_R"]),
+        ("M1_L*2-(BC_L+BC_R)/2", ["M1_L", "BC_L", "BC_R"]),
+        ("BC_L", ["BC_L"]),
+        ("M1_L+M1_L", ["M1_L"]),
+        ("M1_L%0.02+BC_R/BC_L", ["M1_L", "BC_R", "BC_L"]),
+    ],
+)
+def test_rules(run, operation, names):
+    finished(run(script=TWO_ROI_SCRIPT, settings=RULE | {"roi_operation": operation, "total_trials": "3"}))
+    session = run.session()
+    assert check_rois(session).names == names
+    assert session.attribute("divisions_by_zero") == ("/" in operation and "BC_L" in operation.split("/")[-1])
+
+
+def test_protocol_of_the_documented_rule(run):
+    finished(run(script=TWO_ROI_SCRIPT, settings=RULE | {"total_trials": "10", "max_trial_dur": "12"}))
+    session = run.session()
+    check_rois(session)
+    reward = session.column("reward", int)
+    assert reward[reward != 0].size == 10
+    assert (reward == 1).any(), "the simulated mouse finds out"
+    assert (run.data / "expt_2roi_trial_summary.csv").exists()
+
+
+def test_an_roi_that_is_no_site(run):
+    placed = {"roi_operation": "patch-BC_R", "patch": "30,40,6,5"}
+    finished(run(script=TWO_ROI_SCRIPT, settings=RULE | placed | {"total_trials": "1"}))
+    session = run.session()
+    assert session.columns[-2:] == ["patch_dff", "BC_R_dff"]
+    check_rois(session)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fragment"),
+    [
+        ("BC_L-", "roi_operation = BC_L-: it cannot be read at its end"),
+        ("BC_L-abs(BC_R)", "'abs(BC_R)' at character 6 is not allowed"),
+        ("BC_L>BC_R", "'BC_L > BC_R' at character 1 is not allowed"),
+        ("BC_L.avgDff", "'BC_L.avgDff' at character 1 is not allowed"),
+        ("BC_L-BC_X", "roi_operation = BC_L-BC_X: there is no such site as BC_X; did you mean BC_"),
+        ("1+2", "it names no ROI"),
+    ],
+)
+def test_rules_that_cannot_be_used(run, operation, fragment):
+    done = run(script=TWO_ROI_SCRIPT, settings=RULE | {"roi_operation": operation})
+    assert done.returncode == 2
+    assert fragment in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not run.data.exists()
+
+
+@both
+def test_unknown_session_type_names_the_five(run, script):
+    done = run(script=script, settings=SHORT | {"session_type": "loud"})
+    assert done.returncode == 2
+    assert all(kind.name in done.stderr for kind in clh.SessionType)
+    assert not run.data.exists()
+
+
+def test_the_scripts_differ_in_what_they_are_about_alone():
+    one, two = (script.read_text().split('"""', 2)[2] for script in SCRIPTS)
+    different = set(one.splitlines()) ^ set(two.splitlines())
+    about = re.compile(r"Settings|rule|Rule|rois\[0\]|_dff\"|columns|COLUMNS")
+    assert different
+    assert all(about.search(line) for line in different), different
+    assert len(different) <= 16
+
+
+QUICK = SHORT | {"total_trials": "6", "max_trial_dur": "6", "reward_threshold": "0.03"}
+
+
+@both
+@pytest.mark.parametrize("kind", list(clh.SessionType), ids=lambda kind: kind.name)
+def test_session_types(run, script, kind):
+    """What is heard, what a crossing does and whether water flows, as the table says."""
+    rates = {"random_reward_per_min": "20"}
+    rule = {"roi_operation": "M1_L+0*BC_R"} if script == TWO_ROI_SCRIPT else {}
+    done = finished(run(script=script, settings=QUICK | rates | rule | {"session_type": kind.name}))
+    assert f"| {kind.name} |" in done.stdout, "on the status line"
+    session = run.session()
+    freq, audio, reward, trial = (session.column(name, int) for name in ("freq", "audio", "reward", "trial"))
+    playing = (trial > 0) & (reward == 0)
+    ends = [np.flatnonzero(trial == n)[-1] for n in range(1, 7)]
+    events = session.table("events")
+    water = [e["frame"] for e in events if e["device"] == b"reward" and b"commanded" in e["detail"]]
+
+    follows = kind.name.startswith("normal_audio")
+    if follows:
+        assert len(set(freq[playing])) > 3
+    else:
+        assert set(freq[playing]) == ({1000} if kind == clh.SessionType.single_audio_normal_reward else {0})
+    np.testing.assert_array_equal(audio, freq > 0)
+    assert not freq[~playing].any()
+
+    dff, threshold = session.column("roi_dff"), session.column("rew_threshold")
+    crossed = np.zeros(len(dff), bool)
+    crossed[15:] = dff[:-15] > threshold[15:]
+    starts = [np.flatnonzero(trial == n)[0] for n in range(1, 7)]
+    if kind == clh.SessionType.no_audio_random_reward:
+        assert all(end - start == 6 * 15 for start, end in zip(starts, ends, strict=True)), "crossings are ignored"
+        assert crossed[playing].any()
+        np.testing.assert_array_equal(water, np.flatnonzero(reward == 1))
+        minutes = len(dff) / 15 / 60
+        assert abs(len(water) - 20 * minutes) < 4 * (20 * minutes) ** 0.5
+    else:
+        for start, end in zip(starts, ends, strict=True):
+            success = crossed[start : end + 1].any()
+            assert reward[end] == (1 if success else -1)
+            assert not crossed[start:end].any(), "the first crossing ends the trial"
+        assert any(reward[end] == 1 for end in ends)
+        paid = kind.name.endswith("normal_reward")
+        assert water == ([end for end in ends if reward[end] == 1] if paid else [])
+        rests = {1: 2, -1: 3}
+        for end, start in zip(ends, [*starts[1:], len(trial)], strict=True):
+            assert start - end == rests[reward[end]] * 15
+    summary = next(run.data.glob("*.csv")).read_text()
+    assert kind.name in summary
+
+
+@both
+@pytest.mark.parametrize("framerate", [10, 30])
+def test_reward_delay_is_in_seconds_at_any_framerate(run, script, framerate):
+    settings = QUICK | {"framerate": str(framerate), "adaptive_threshold": "0"}
+    rule = {"roi_operation": "M1_L"} if script == TWO_ROI_SCRIPT else {}
+    finished(run(script=script, settings=settings | rule))
+    session = run.session()
+    dff, reward = session.column("roi_dff"), session.column("reward", int)
+    rows = np.flatnonzero(reward == 1)
+    assert len(rows)
+    assert all(dff[i - framerate] > 0.03 for i in rows)
+
+
+@both
+def test_threshold_follows_the_mouse_and_the_reward_rate_stays_within_bounds(run, script):
+    """An adaptive session of many trials: the mouse learns, the threshold rises with it, the rate does not run away."""
+    changes = {"total_trials": "60", "max_trial_dur": "10", "reward_threshold": "0.02", "adaptive_threshold": "1"}
+    rule = {"roi_operation": "M1_L+M1_R"} if script == TWO_ROI_SCRIPT else {}
+    finished(run(script=script, settings=SHORT | changes | rule, seed=3))
+    session = run.session()
+    threshold, reward = session.column("rew_threshold"), session.column("reward", int)
+    half = len(threshold) // 2
+    assert threshold[half:].mean() > threshold[:half].mean()
+    assert threshold.min() >= 0.002
+    epochs = [(reward[i : i + 450] == 1).sum() for i in range(0, len(reward) - 450, 450)]
+    fastest = 30 / 2 + 1  # every trial of an epoch succeeds at once, and rests 2 s
+    assert max(epochs) < fastest
+    assert (reward == 1).sum() > 15
+
+
+@both
+def test_half_of_the_trials_are_silent_in_an_order_of_the_seed(run, script):
+    never = QUICK | {"audio": "0.5", "total_trials": "7", "max_trial_dur": "1", "reward_threshold": "5"}
+    orders = []
+    for seed in (1, 2, 3):
+        finished(run(script=script, settings=never, seed=seed))
+        session = run.session()
+        trial, audio = session.column("trial", int), session.column("audio", int)
+        orders.append(tuple(bool(audio[trial == n].any()) for n in range(1, 8)))
+    assert [sum(order) for order in orders] == [4, 4, 4], "half of seven, rounded"
+    assert len(set(orders)) > 1
+
+
+@both
+def test_baseline(run, script):
+    done = finished(run("--baseline", "60", script=script, settings=SHORT | {"spontaneous_rate": "3"}))
+    session = run.session()
+    assert len(session.rows) == 900
+    for name in ("reward", "trial", "freq", "audio"):
+        assert not session.column(name, int).any()
+    assert set(session.column("rew_threshold")) == {0.04}, "nothing adapts"
+    assert not [e for e in session.table("events") if e["device"] in (b"reward", b"fail", b"tone", b"trial")]
+    signal = session.column("roi_dff")
+    rows = re.findall(r"│ (\d\.\d{3}) +│ +(\d+\.\d\d) +│", done.stdout)
+    assert len(rows) == 12
+    for threshold, rate in rows:
+        upward = sum(a <= float(threshold) < b for a, b in pairwise(signal))
+        assert float(rate) == pytest.approx(upward / 1.0, abs=0.01)
+    section = re.search(r"write into config.ini, \[(\w+)\]\nreward_threshold = (\S+)", done.stdout)
+    assert section.group(1).endswith("1roi" if script == SCRIPT else "2roi")
+    chosen = float(section.group(2))
+    upward = sum(a <= chosen < b for a, b in pairwise(signal))
+    above = sum(a <= chosen + 0.001 < b for a, b in pairwise(signal))
+    assert upward >= 3 > above
+    assert session.attribute("session_type") == "baseline"
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "soon", "nan", "1e9"])
+def test_baseline_of_no_length(run, seconds):
+    done = run(f"--baseline={seconds}")
+    assert done.returncode == 2
+    assert f"{seconds}: expected a number of seconds" in done.stderr
+    assert not run.data.exists()
+
+
+@pytest.mark.parametrize(
+    ("signal", "threshold", "rate", "why"),
+    [
+        ([0, 1, 0, 1, 0], 0.5, 2, "two rises in a minute"),
+        ([0, 1, 1, 1, 0], 0.5, 1, "frames above do not count, crossings do"),
+        ([0, 0.5, 1], 0.5, 1, "equal is not above"),
+        ([1, 0, -1], 0.5, 0, "falling does not count"),
+        ([0, 0.2, 0.4, 0.6], 0.5, 1, "one rise in several steps"),
+    ],
+)
+def test_crossings(signal, threshold, rate, why):
+    assert crossings_per_min(np.array(signal, float), np.array([threshold]), 1.0)[0] == rate, why
+
+
+def test_threshold_that_is_never_crossed_often_enough():
+    assert threshold_for(np.zeros(100), 2, 1) is None
+    assert threshold_for(np.array([0.0, 0.01, 0.0]), 2, 1) is None
+    assert threshold_for(np.array([0.0, 0.0105, 0.0, 0.0205, 0.0]), 2, 1) == 0.010
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="no real recording here: ../shared is absent")
+@pytest.mark.parametrize("operation", ["M1_R-BC_R", "M1_R*2-(BC_R+V1_R)/2"])
+def test_a_real_mouse(run, tmp_path, operation):
+    maker = SHARED / "data" / "widefield" / "make_image_stream.py"
+    subprocess.run([sys.executable, maker, tmp_path / "real", "--seconds", "90"], check=True, capture_output=True)
+    real = {
+        "vid_source": "VideoStream", "vid_root": str(tmp_path / "real"), "bregma": "120, 128", "ppmm": "20",
+        "roi_operation": operation, "reward_threshold": "0.008", "initial_rest_dur": "5", "success_rest_dur": "2",
+        "fail_rest_dur": "2", "max_trial_dur": "6", "total_trials": "8",
+    }  # fmt: skip
+    finished(run(script=TWO_ROI_SCRIPT, settings=real))
+    session = run.session()
+    check_rois(session)
+    reward = session.column("reward", int)
+    assert (reward == 1).sum() >= 2
+
+
+def test_check_protocol_is_not_blind(run):
+    """The check that the other tests rely on does fail when a row is wrong."""
+    finished(run())
+    session = run.session()
+    check_protocol(session)
+    outcome = next(row for row in session.rows if row["reward"] != "0")
+    outcome["reward"] = "0"
+    with pytest.raises(AssertionError):
+        check_protocol(session)
