@@ -56,7 +56,10 @@ class CameraFactory:
         CameraError
             The camera is missing or refuses its settings.
         """
-        driver = getattr(importlib.import_module(settings.vid_source), settings.vid_source)
+        try:
+            driver = getattr(importlib.import_module(settings.vid_source), settings.vid_source)
+        except (ImportError, AttributeError) as error:
+            raise CameraError(f"vid_source = {settings.vid_source}: the camera file cannot be used ({error})") from None
         return cls(driver(to_strings(settings) | {"fast": str(int(fast))}).start())
 
     def begin_session(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import cv2
 
 from rig.errors import CameraError
-from rig.frames import Frame, FrameQueue
+from rig.frames import Frame, FrameQueue, Numbering
 from rig.settings import CameraSettings, from_strings
 
 QUEUE_FRAMES = 64
@@ -38,7 +38,7 @@ class OpenCVCameraStream:
         Raises
         ------
         CameraError
-            There is no such camera, or it gives another size.
+            There is no such camera, or it gives another size or framerate.
         """
         source = self._settings.opencv_source
         self._camera = cv2.VideoCapture(int(source) if source.isdigit() else source)
@@ -57,6 +57,12 @@ class OpenCVCameraStream:
             raise CameraError(
                 f"resolution = {width}, {height}: the camera gives {image.shape[1]}, {image.shape[0]} px; "
                 "set a resolution that it has"
+            )
+        fps = self._camera.get(cv2.CAP_PROP_FPS)
+        if fps > 0 and abs(fps / self._settings.framerate - 1) > 0.01:
+            self._camera.release()
+            raise CameraError(
+                f"framerate = {self._settings.framerate:g}: the camera gives {fps:g} frames/s; set framerate = {fps:g}"
             )
         self._running = True
         self._thread.start()
@@ -77,18 +83,14 @@ class OpenCVCameraStream:
             self._thread.join(self._settings.camera_timeout_s + 1)
 
     def _capture(self) -> None:
-        number, previous_s = 0, 0.0
+        numbering = Numbering(self._settings.framerate)
         while self._running:
             good, image = self._camera.read()
             captured_s = self._capture_time()
             if not good:
                 self._queue.fail(CameraError("the camera stopped giving images; check its cable, then start again"))
                 break
-            # OpenCV does not number frames; a gap in time of n periods is counted as n - 1 lost frames.
-            periods = round((captured_s - previous_s) * self._settings.framerate) if number else 1
-            number += max(1, periods)
-            previous_s = captured_s
-            self._queue.put(Frame(number, captured_s, captured_s, image))
+            self._queue.put(Frame(numbering.number(captured_s), captured_s, captured_s, image))
         self._camera.release()
 
     def _capture_time(self) -> float:

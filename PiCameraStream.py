@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rig.errors import CameraError, SettingsError
-from rig.frames import Frame, FrameQueue
+from rig.frames import Frame, FrameQueue, Numbering
 from rig.settings import CameraSettings, from_strings
 
 QUEUE_FRAMES = 64
@@ -31,8 +31,8 @@ MISSING = (
 class PiCameraStream:
     """A Raspberry Pi camera.
 
-    Every frame that the camera completes is copied in the camera's own thread and waits its turn; the
-    numbers are the sensor's, so a gap tells of a loss, and the times are those of the sensor.
+    Every frame that the camera completes is copied in the camera's own thread and waits its turn.  The times
+    are those of the sensor, and a gap in them is a loss: libcamera numbers requests, not frames of the sensor.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ class PiCameraStream:
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "PiCameraStream")
         self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._numbering = Numbering(self._settings.framerate)
         self._metadata: dict[str, Any] = {}
         self._camera: Any = None
 
@@ -150,7 +151,8 @@ class PiCameraStream:
         metadata = request.get_metadata()
         captured_s = metadata["SensorTimestamp"] / 1e9  # on the clock of time.monotonic()
         self._metadata = metadata
-        self._queue.put(Frame(request.request.sequence, captured_s, captured_s, request.make_array("main")))
+        number = self._numbering.number(captured_s)
+        self._queue.put(Frame(number, captured_s, captured_s, request.make_array("main")))
 
     def _verify(self) -> None:
         """Compare what the camera reports for a frame with the settings."""

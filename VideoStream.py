@@ -3,13 +3,14 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import tables
 
 from rig.errors import SettingsError
+from rig.frame_file import repair
 from rig.frames import Frame
 from rig.pacing import Pacer
 from rig.settings import CameraSettings, from_strings
@@ -92,20 +93,23 @@ class VideoStream:
             self._movie = None
 
     def _open_hdf5(self) -> Iterator[Recorded]:
+        repair(self._path)
         try:
             self._file = tables.open_file(str(self._path), mode="r")
-            images = self._file.root.raw_images
+            images = self._file.get_node("/raw_images", classname="Array")
         except (tables.HDF5ExtError, tables.NoSuchNodeError, OSError) as error:
             raise SettingsError(f"vid_root: {self._path} is no recording with /raw_images ({error})") from None
         n = len(images)
-        if images.ndim != 4 or images.shape[3] != 3 or n == 0:
+        if images.ndim != 4 or images.shape[3] != 3 or n == 0 or images.dtype != np.uint8:
+            shape = ", ".join(str(size) for size in images.shape)
             raise SettingsError(
-                f"vid_root: /raw_images in {self._path} has the shape {images.shape}; needed is (n, height, width, 3)"
+                f"vid_root: /raw_images in {self._path} has the shape ({shape}) and the type {images.dtype}; "
+                "needed are (n, height, width, 3) and uint8"
             )
         self._check_size(images.shape[2], images.shape[1])
         numbers: Iterator[tuple[int, float]]
-        if "/frames" in self._file and len(self._file.root.frames) == n:
-            table = self._file.root.frames[:]
+        table: Any = self._file.root.frames[:] if "/frames" in self._file else np.zeros(0)
+        if len(table) == n and {"number", "time_s"} <= set(table.dtype.names or ()):
             numbers = zip(table["number"].tolist(), table["time_s"].tolist(), strict=True)
         else:
             numbers = ((i, i / self._settings.framerate) for i in range(n))

@@ -114,7 +114,7 @@ class Circle:
     def resize(self, x: float, y: float, width: int, height: int) -> None:
         """Let the edge go through x, y, as far as the circle stays in the image of width x height px."""
         room = min(self.x, self.y, width - 1 - self.x, height - 1 - self.y)
-        self.r = round(min(max(math.hypot(x - self.x, y - self.y), SMALLEST_PX), room))
+        self.r = max(1, round(min(max(math.hypot(x - self.x, y - self.y), SMALLEST_PX), room)))
 
     def handle_distance(self, x: float, y: float) -> float:
         """Return how far x, y is from the edge, px."""

@@ -25,7 +25,7 @@ from rig.dff import RoiHistory, average_dff
 from rig.rule import Rule
 from rig.settings import TwoRoiSettings
 from rig.tones import get_bins
-from rig.trials import FAIL, AdaptiveThreshold, DelayLine, open_trials
+from rig.trials import FAIL, SUCCESS, AdaptiveThreshold, DelayLine, open_trials
 from roi_manager import Rect
 
 COLUMNS = ("frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick")
@@ -56,6 +56,8 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
         heard = tone_delay.push(frame.time_s, relAvgDff)
         step = trials.step(frame.time_s, crossed)
+        if step.finished:  # with the frame before
+            return "finished"
 
         # Act first
         freq = trials.arm.tone_hz(heard, dff_bins, freqs) if step.audio else 0.0
@@ -67,8 +69,6 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         acted_s = time.monotonic()
 
         # Then keep books
-        if step.finished:
-            return "finished"
         books.write(
             frame, step, decided_s, acted_s,
             roi_dff=relAvgDff, freq=round(freq), rew_threshold=reward_threshold,
@@ -76,7 +76,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
             **{f"{roi.name}_dff": roi.avgDff for roi in rois},
         )  # fmt: skip
         books.log.notes["divisions_by_zero"] = rule.divisions_by_zero
-        reward_threshold = adaptive.update(frame.time_s, step.water)
+        reward_threshold = adaptive.update(frame.time_s, step.reward == SUCCESS)
         books.show(frame, step, trials, relAvgDff, reward_threshold)
         if books.stopped:
             return "stopped with Esc"

@@ -2,10 +2,12 @@
 
 import argparse
 import math
+import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Generic, NamedTuple, NoReturn, TypeVar
@@ -162,22 +164,50 @@ class Stopped(BaseException):
         self.exit_status = 128 + number
 
 
-def stop_on_signals() -> None:
-    """Let Ctrl-C, SIGTERM and SIGHUP unwind the script once, so that every device is closed in order."""
+class Signals:
+    """Ctrl-C, SIGTERM and SIGHUP: they unwind the script once, so that every device is closed in order.
 
-    def stop(number: int, _: FrameType | None) -> NoReturn:
+    While a session is recorded they wait for a safe point of the loop, between two frames, and while it is closed,
+    until it is closed: no row is half-written, and no second Ctrl-C can interrupt the closing.
+    """
+
+    def __init__(self) -> None:
+        self._asked: Stopped | None = None
+        self._waiting = False
+
+    def install(self) -> None:
+        """Take the signals over."""
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(each, signal.SIG_IGN)  # a second one must not interrupt the closing
-        raise Stopped(number)
+            if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):  # nohup means it
+                signal.signal(each, self._stop)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):  # nohup means it
-            signal.signal(each, stop)
+    @contextmanager
+    def at_safe_points(self) -> Iterator[None]:
+        """Let signals wait for `stop_if_asked`, or for the end of this block."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raise Stopped if a signal has come."""
+        if self._asked is not None:
+            raise self._asked
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        already, self._asked = self._asked, self._asked or Stopped(number)
+        if not (already or self._waiting):
+            raise self._asked
+
+
+signals = Signals()
 
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a script, tell a user's or a device's mistake in a sentence, and end with the exit status."""
-    stop_on_signals()
+    signals.install()
     sys.setswitchinterval(0.001)  # s; the default of 5 ms lets a busy loop starve the threads that write and listen
     try:
         status = main()
@@ -187,4 +217,8 @@ def run(main: Callable[[], int]) -> NoReturn:
         status = error.exit_status
     except Stopped as stopped:
         status = stopped.exit_status
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nobody reads any more; Python would complain at its end
     sys.exit(status)

@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
-from rig.cli import Options, simulated_devices
+from rig.cli import Options, signals, simulated_devices
 from rig.events import Events
 from rig.frames import Frame
 from rig.lick import LickDetector, NoLick, open_lick
@@ -15,7 +15,7 @@ from rig.outputs import Outputs
 from rig.preview import NoWindow, Window, open_window
 from rig.session_log import SessionLog
 from rig.settings import save_placed
-from rig.status import StatusLine, clock, print_summary
+from rig.status import StatusLine, clock, console, print_summary
 from rig.tone_player import SimTone, TonePlayer, open_tone
 from rig.trials import Baseline, Step, Trials
 from roi_manager import Rect
@@ -37,6 +37,7 @@ class Rig(NamedTuple):
     def frames(self) -> Iterator[Frame]:
         """Yield every frame of the camera; what happens until the next one is noted under its number."""
         for frame in self.camera:
+            signals.stop_if_asked()
             self.events.frame = frame.number
             yield frame
 
@@ -55,10 +56,11 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         CameraFactory.open(settings, options.fast) as camera,
         closing(open_window(settings, options.window)) as window,
         open_tone(settings.tone, settings.tone_volume, events) as tone,
-        Outputs(settings, events) as outputs,
-        closing(open_lick(settings, outputs.reward, events)) as lick,
+        closing(open_lick(settings, events)) as lick,
+        Outputs(settings, events) as outputs,  # opened last, so closed first
     ):
         camera.let_sense(tone, outputs.reward)
+        lick.let_sense(outputs.reward)
         yield Rig(options, camera, outputs, tone, lick, window, events)
 
 
@@ -80,8 +82,16 @@ def place_rois(rig: Rig) -> list[Rect] | None:
         placed = rig.window.place_rois(rig.camera, rig.lick, rois)
         if placed is None:
             return None
-        save_placed(rig.options.config, rig.options.section, {name: placed.rois[name].place() for name in placed.moved})
+        keep_places(rig.options, {name: placed.rois[name].place() for name in placed.moved})
     return rois
+
+
+def keep_places(options: Options[Any], boxes: dict[str, Any]) -> None:
+    """Write placed ROIs into the user's configuration; the session has them in its own copy in any case."""
+    try:
+        save_placed(options.config, options.section, boxes)
+    except OSError as error:
+        console.print(f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})")
 
 
 @contextmanager
@@ -91,21 +101,22 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
     boxes = {roi.name.lower(): roi.place() for roi in rois}
     used = settings.model_copy(update={"placed": settings.placed | boxes})
     rig.camera.begin_session()
-    log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
-    if rig.options.baseline_s is not None:
-        log.kind = "baseline"
-    try:
-        with log, StatusLine(unit, log) as status:
-            try:
-                rig.outputs.trigger.on()
-                rig.outputs.light.on()
-                yield Recording(rig, rois, log, status)
-            finally:
-                rig.tone.play(0.0)
-                rig.outputs.all_off()
-                log.lost = rig.camera.lost
-    finally:
-        print_summary(log)
+    with signals.at_safe_points():
+        log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
+        if rig.options.baseline_s is not None:
+            log.kind = "baseline"
+        try:
+            with log, StatusLine(unit, log) as status:
+                try:
+                    rig.outputs.trigger.on()
+                    rig.outputs.light.on()
+                    yield Recording(rig, rois, log, status)
+                finally:
+                    rig.tone.play(0.0)
+                    log.lost = rig.camera.lost
+                    rig.outputs.all_off()
+        finally:
+            print_summary(log)
 
 
 class Recording:

@@ -9,6 +9,8 @@ The result is an ordinary HDF5 file: `tables.open_file(path).root.raw_images[:]`
 import os
 import struct
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,47 @@ class Header:
         U64.pack_into(page, self._size_at, n * self.frame_bytes)
         U64.pack_into(page, END_OF_FILE_AT, PAGE + n * self.frame_bytes)
         return bytes(page)
+
+
+@contextmanager
+def extended(path: Path) -> Iterator[None]:
+    """Let other nodes be added to a finished file; if that is cut short, `repair` takes it back to the frames alone.
+
+    PyTables writes in place and not crash-consistently, so the header is kept beside the file until all is on disk.
+    """
+    kept = kept_header(path)
+    with path.open("rb") as file:
+        kept.write_bytes(file.read(PAGE))
+    sync(kept)
+    yield
+    sync(path)
+    kept.unlink()
+
+
+def repair(path: Path) -> bool:
+    """Take a file whose extension was cut short back to its frames; return whether that was needed."""
+    kept = kept_header(path)
+    if not kept.exists():
+        return False
+    page = kept.read_bytes()
+    if len(page) == PAGE:  # a shorter one was cut short itself, before the file was touched
+        with path.open("r+b") as file:
+            file.write(page)
+            file.truncate(U64.unpack_from(page, END_OF_FILE_AT)[0])
+        sync(path)
+    kept.unlink()
+    return True
+
+
+def kept_header(path: Path) -> Path:
+    """Return where the header is kept while a file is extended."""
+    return path.with_name(path.name + ".header")
+
+
+def sync(path: Path) -> None:
+    """Bring a file to disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 class FrameFile:

@@ -30,6 +30,26 @@ class Frame(NamedTuple):
     image: np.ndarray
 
 
+class Numbering:
+    """Numbers frames by their times, for cameras that do not count them: a gap of n periods skips n - 1 numbers.
+
+    Parameters
+    ----------
+    framerate : float
+    """
+
+    def __init__(self, framerate: float) -> None:
+        self._framerate = framerate
+        self._number, self._previous_s = -1, 0.0
+
+    def number(self, captured_s: float) -> int:
+        """Return the number of the frame captured at this time, from 0."""
+        periods = round((captured_s - self._previous_s) * self._framerate) if self._number >= 0 else 1
+        self._number += max(1, periods)
+        self._previous_s = captured_s
+        return self._number
+
+
 class FrameQueue:
     """Hands every frame over once and in order.
 

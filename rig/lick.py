@@ -18,6 +18,7 @@ from rig.events import Events
 from rig.settings import OneRoiSettings, RigSettings, add_config_arguments, load, parse_overrides
 
 POLL_S = 0.005
+CLOSED_WITHIN_S = 2.0
 
 MISSING_MPR121 = "the library of the MPR121 is not installed; run 'make setup', or set lick = none"
 MISSING_GPIO = "RPi.GPIO does not work here ({}); run 'sudo apt install python3-rpi-lgpio', or set lick = none"
@@ -120,6 +121,9 @@ class NoLick:
         """Return nothing: all is well."""
         return ""
 
+    def let_sense(self, reward: Any) -> None:
+        """There is nobody to taste anything."""
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -129,23 +133,27 @@ class SimLick(NoLick):
 
     Parameters
     ----------
-    reward : Output
-        Its `count` of pulses is what the mouse tastes.
     framerate : float
         `touched` is asked once a frame.
     """
 
     LICKS_HZ, FOR_S, SPONTANEOUS_HZ = 6.0, 1.5, 0.02
 
-    def __init__(self, reward: Any, framerate: float, seed: int, events: Events) -> None:
-        self._reward, self._framerate, self._events = reward, framerate, events
-        self._random = random.Random(seed)
-        self._seen = reward.count
+    def __init__(self, framerate: float, events: Events) -> None:
+        self._framerate, self._events = framerate, events
+        # Always the same mouse, so that two runs of a replay give the same log.
+        self._random = random.Random(0)
+        self._reward: Any = None
+        self._seen = 0
         self._drinks_for = 0.0
+
+    def let_sense(self, reward: Any) -> None:
+        """Let the mouse taste `reward` (its `count` of pulses)."""
+        self._reward, self._seen = reward, reward.count
 
     def touched(self) -> bool:
         """Return whether the mouse licks in this frame."""
-        if self._reward.count != self._seen:
+        if self._reward is not None and self._reward.count != self._seen:
             self._seen, self._drinks_for = self._reward.count, self.FOR_S
         rate = self.LICKS_HZ if self._drinks_for > 0 else self.SPONTANEOUS_HZ
         self._drinks_for -= 1 / self._framerate
@@ -173,6 +181,9 @@ class LickDetector:
         self._thread = threading.Thread(target=self._watch, name="lick", daemon=True)
         self._thread.start()
 
+    def let_sense(self, reward: Any) -> None:
+        """A real mouse tastes by itself."""
+
     def touched(self) -> bool:
         """Return whether the spout was touched since the last call."""
         latched, self._latched = self._latched, self._down
@@ -185,14 +196,14 @@ class LickDetector:
     def close(self) -> None:
         """End the thread and give the sensor back; harmless when repeated."""
         self._running = False
-        self._thread.join()
+        self._thread.join(CLOSED_WITHIN_S)  # a bus that hangs must not keep the rig from closing
         self._sensor.close()
 
     def _watch(self) -> None:
         while self._running:
             try:
                 down = self._sensor.read()
-            except (OSError, RuntimeError) as error:
+            except Exception as error:
                 self._note_trouble(f"the lick sensor does not answer ({error}); licks are not seen")
                 down = False
             else:
@@ -209,8 +220,8 @@ class LickDetector:
             self._trouble = trouble
 
 
-def open_lick(settings: RigSettings, reward: Any, events: Events) -> NoLick | LickDetector:
-    """Open the sensor that the setting `lick` names; `reward` is what a simulated mouse tastes.
+def open_lick(settings: RigSettings, events: Events) -> NoLick | LickDetector:
+    """Open the sensor that the setting `lick` names.
 
     Raises
     ------
@@ -222,7 +233,7 @@ def open_lick(settings: RigSettings, reward: Any, events: Events) -> NoLick | Li
     if settings.lick == "gpio":
         return LickDetector(GpioLick(settings.lick_pin, settings.pin_numbering), events)
     if settings.lick == "simulated":
-        return SimLick(reward, settings.framerate, getattr(settings, "seed", 0) or 0, events)
+        return SimLick(settings.framerate, events)
     return NoLick()
 
 
@@ -234,7 +245,7 @@ def main() -> int:
     settings, _ = load(OneRoiSettings, Path(args.config), args.section, parse_overrides(args.set))
     if settings.lick not in ("mpr121", "gpio"):
         raise LickError(f"lick = {settings.lick}: there is no sensor to try; add --set lick=mpr121 or --set lick=gpio")
-    with closing(open_lick(settings, None, Events())) as lick:
+    with closing(open_lick(settings, Events())) as lick:
         print("touch the spout; Ctrl-C ends", flush=True)
         while True:
             if lick.trouble():

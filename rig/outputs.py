@@ -13,6 +13,8 @@ from rig.events import Events
 from rig.settings import ROOT, OneRoiSettings, RigSettings, add_config_arguments, load, parse_overrides
 
 READY_WITHIN_S = 10.0
+ANSWERS_WITHIN_S = 2.0
+STUCK = "the guard of the output pins does not answer and was ended; check that the valve is shut"
 NAMES = ("reward", "fail", "light", "trigger")
 
 
@@ -74,8 +76,9 @@ class Outputs:
         self._error = ""
         self._ready, self._low = threading.Event(), threading.Event()
         self._closing = False
+        self._pinged_s = 0.0  # 0 when no answer is awaited
         command = [sys.executable, "-m", "rig.valve_guard", "--numbering", settings.pin_numbering]
-        command += ["--max-pulse-s", str(settings.max_valve_open_s)]
+        command += ["--max-open", f"reward={settings.max_valve_open_s}"]
         command += ["--simulated"] if settings.outputs == "simulated" else []
         command += [f"{name}={pin}" for name, pin in settings.pins().items()]
         # A session of its own: Ctrl-C in the terminal must reach the script, not the guard.
@@ -103,12 +106,24 @@ class Outputs:
         if not self._error:
             self._low.clear()
             self.command("all_off")
-            self._low.wait(READY_WITHIN_S)
+            if not self._low.wait(ANSWERS_WITHIN_S):
+                self._give_up()
+            self.check()
 
     def check(self) -> None:
-        """Raise OutputError if the guard has died."""
+        """Raise OutputError if the guard has died or does not answer; called a few times a second."""
+        if self._pinged_s and time.monotonic() - self._pinged_s > ANSWERS_WITHIN_S:
+            self._give_up()
         if self._error:
             raise OutputError(self._error)
+        if not self._pinged_s:
+            self._pinged_s = time.monotonic()
+            self.command("ping")
+
+    def _give_up(self) -> None:
+        """End a guard that does not answer; its pins are released by that."""
+        self._error = self._error or STUCK
+        self._guard.kill()
 
     def _listen(self) -> None:
         assert self._guard.stdout is not None
@@ -119,6 +134,8 @@ class Outputs:
                 self.events.add(name, int(level), "driven", float(when_s))
             elif kind == "error":
                 self._error = f"the output pins failed: {rest}"
+            elif kind == "pong":
+                self._pinged_s = 0.0
             elif kind == "low":
                 self._low.set()
             else:
@@ -134,9 +151,9 @@ class Outputs:
         assert self._guard.stdin is not None
         self._guard.stdin.close()
         try:
-            self._guard.wait(READY_WITHIN_S)
+            self._guard.wait(ANSWERS_WITHIN_S)
         except subprocess.TimeoutExpired:
-            self._guard.terminate()
+            self._give_up()
             self._guard.wait(READY_WITHIN_S)
         self._listener.join(READY_WITHIN_S)
         assert self._guard.stdout is not None

@@ -20,6 +20,7 @@ ESC = 27
 VIEW_HEIGHT = 512  # px; small images are shown enlarged
 STRIP_HEIGHT = 110
 REFRESH_S = 0.1
+MOST_FRAMES = 100  # of the map's baseline: whole frames take memory
 TRACE_S = 20.0
 SATURATED = 255
 MAP_FULL_SCALE, MAP_BLUR_PX = 0.05, 2.0
@@ -31,8 +32,6 @@ BLUE, GREEN, RED, YELLOW = (255, 140, 60), (80, 220, 80), (60, 60, 255), (80, 22
 
 def check_display() -> None:
     """Raise SettingsError where no window can be opened; OpenCV itself would abort the whole script."""
-    if os.environ.get("WAYLAND_DISPLAY"):
-        return
     display = os.environ.get("DISPLAY", "")
     host, _, number = display.partition(":")
     number = number.split(".")[0]
@@ -158,7 +157,7 @@ class Window:
         width, height = self._settings.resolution
         placing = annots(WINDOW_NAME, rois, np.zeros((height, width, 3), np.uint8), self._scale)
         cv2.setMouseCallback(WINDOW_NAME, placing.on_mouse)
-        history = RoiHistory(self._settings.history_frames())
+        history = RoiHistory(min(self._settings.history_frames(), MOST_FRAMES))
         brightness: deque[tuple[float, float]] = deque(maxlen=150)
         licked_s = 0.0
         try:

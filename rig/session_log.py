@@ -22,7 +22,7 @@ import tables
 
 from rig.errors import LogError, RigError, SettingsError
 from rig.events import Events
-from rig.frame_file import FrameFile, Header
+from rig.frame_file import FrameFile, Header, extended
 from rig.frames import Frame
 from rig.settings import ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
@@ -58,8 +58,11 @@ def check_data_root(settings: RigSettings) -> None:
         ) from None
     summary = settings.data_root / settings.summary_file
     if summary.exists():
-        with summary.open(encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file), [])
+        try:
+            with summary.open(encoding="utf-8-sig", newline="") as file:
+                header = next(csv.reader(file), [])
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise SettingsError(f"summary_file: {summary} is no CSV file in UTF-8 ({error}); rename it") from None
         if header and header != list(settings.summary_header):
             raise SettingsError(
                 f"summary_header: {summary} has the columns {', '.join(header)}; "
@@ -77,14 +80,53 @@ def code_version() -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Return {library: version} of what is installed."""
-    versions = {"python": platform.python_version()}
+    """Return {version_of_LIBRARY: version} of what is installed."""
+    versions = {"version_of_python": platform.python_version()}
     for name in VERSIONS_OF:
         try:
-            versions[name] = metadata.version(name)
+            versions[f"version_of_{name.replace('-', '_')}"] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue  # an optional device
     return versions
+
+
+class RowFile:
+    """A text file that ends in a whole row at every moment, also on a full disk.
+
+    Parameters
+    ----------
+    path : Path
+    header : str
+        The first row.
+    """
+
+    def __init__(self, path: Path, header: str) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self._size = 0
+        self.append(header + "\n")
+
+    def append(self, row: str) -> None:
+        """Write a row, the end of its line included; all of it or nothing."""
+        data = row.encode("utf-8")
+        try:
+            written = os.write(self._fd, data)
+            if written < len(data):
+                os.write(self._fd, data[written:])
+        except OSError:
+            os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(data)
+
+    def sync(self) -> None:
+        """Bring all rows to disk."""
+        os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Sync and close."""
+        try:
+            self.sync()
+        finally:
+            os.close(self._fd)
 
 
 class SessionLog:
@@ -136,15 +178,18 @@ class SessionLog:
         self._queue: queue.Queue[tuple[np.ndarray, str] | None] = queue.Queue(
             max(16, BUFFER_BYTES // (height * width * 3))
         )
+        self._versions = {"code_version": code_version()} | library_versions()
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.began = datetime.now()
         self.folder = self._make_folder()
         self._stream_path = self.folder / settings.raw_image_file
-        save_session_copy(settings, self.folder / "config.ini")
-        self._rows = (self.folder / "VideoTimestamp.txt").open("w", encoding="utf-8", newline="\n")
-        self._rows.write("\t".join(columns) + "\n")
-        self._rows.flush()
-        self._stream = FrameFile(self._stream_path, header)
+        try:
+            save_session_copy(settings, self.folder / "config.ini")
+            self._rows = RowFile(self.folder / "VideoTimestamp.txt", "\t".join(columns))
+            self._stream = FrameFile(self._stream_path, header)
+        except OSError as error:
+            shutil.rmtree(self.folder)
+            raise LogError(f"no session can be stored in {self.folder} ({error.strerror})") from None
         self._writer = threading.Thread(target=self._write_all, name="session log", daemon=True)
         self._writer.start()
 
@@ -169,9 +214,12 @@ class SessionLog:
         if self._error:
             raise self._error
         height, width = frame.image.shape[:2]
-        if (height, width, 3) != self._shape:
+        if (height, width, 3) != self._shape or frame.image.dtype != np.uint8:
             wanted = f"{self._shape[1]}, {self._shape[0]}"
-            raise RigError(f"the camera gives {width}, {height} px where resolution = {wanted}; correct the setting")
+            raise RigError(
+                f"the camera gives {width}, {height} px of {frame.image.dtype} where resolution = {wanted} "
+                "and uint8 are needed; correct the setting"
+            )
         self._count(step)
         wall = datetime.fromtimestamp(time.time() - (time.monotonic() - frame.captured_s))
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
@@ -233,17 +281,12 @@ class SessionLog:
         self._closed = True
         if self._trial:
             self._events.add("trial", self._trial, f"end: {self.ended_by}")
-        self._queue.put(None)
-        self._writer.join()
-        try:
+        self._end_writer()
+        for step in (self._rows.close, self._stream.close, self._add_tables, self._add_summary_row):
             try:
-                self._rows.close()
-            finally:
-                self._stream.close()
-            self._add_tables()
-            self._add_summary_row()
-        except OSError as error:
-            self._error = self._error or self._explain(error)
+                step()
+            except (OSError, tables.HDF5ExtError) as error:
+                self._error = self._error or self._explain(error)
         if self._error:
             raise self._error
 
@@ -273,16 +316,24 @@ class SessionLog:
 
     def _put(self, item: tuple[np.ndarray, str]) -> bool:
         """Hand an item to the writer; return False if the queue is full and the session must not wait."""
-        while True:
+        while self._writer.is_alive():
             try:
                 self._queue.put(item, block=self._wait, timeout=1.0)
             except queue.Full:
                 if not self._wait:
                     return False
-                if self._error:
-                    raise self._error from None
             else:
                 return True
+        raise self._error or LogError("the thread that stores the session has died")
+
+    def _end_writer(self) -> None:
+        """Let the writer finish what waits; it may have died, with the queue full."""
+        while self._writer.is_alive():
+            try:
+                self._queue.put(None, timeout=0.1)
+            except queue.Full:
+                continue
+            self._writer.join()
 
     def _write_all(self) -> None:
         """Write what comes, and bring it to disk a few times a second; the writer's thread."""
@@ -290,14 +341,16 @@ class SessionLog:
         try:
             while (item := self._next_item()) is not None:
                 for image, line in item:
+                    self._rows.append(line)
                     self._stream.append(image)
-                    self._rows.write(line)
                 if time.monotonic() >= publish_at_s:
                     self._publish()
                     publish_at_s = time.monotonic() + PUBLISH_EVERY_S
             self._publish()
         except OSError as error:
             self._error = self._explain(error)
+        except Exception as error:
+            self._error = LogError(f"the session can no longer be stored: {type(error).__name__}: {error}")
 
     def _next_item(self) -> list[tuple[np.ndarray, str]] | None:
         """Return what waits, nothing after a while without, None at the end."""
@@ -309,15 +362,15 @@ class SessionLog:
 
     def _publish(self) -> None:
         """Bring rows to disk, then frames: a frame that is kept has its row."""
-        self._rows.flush()
-        os.fdatasync(self._rows.fileno())
+        self._rows.sync()
         self._stream.publish()
 
-    def _explain(self, error: OSError) -> LogError:
+    def _explain(self, error: Exception) -> LogError:
         kept = f"{self._stream.n} frames are safe in {self.folder}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return LogError(f"the disk of {self.folder} is full; the session ends, {kept}")
-        return LogError(f"the disk of {self.folder} fails ({error.strerror or error}); the session ends, {kept}")
+        reason = " ".join(str(error).split())[-200:]
+        return LogError(f"the files of {self.folder} cannot be written ({reason}); the session ends, {kept}")
 
     def _add_tables(self) -> None:
         """Add /frames, /events and the versions to the HDF5 file."""
@@ -332,14 +385,12 @@ class SessionLog:
         if shutil.disk_usage(self.folder).free < needed:
             # PyTables reports no error on a full disk, and would leave a broken file.
             raise OSError(errno.ENOSPC, "no space for /frames and /events")
-        with tables.open_file(str(self._stream_path), "a") as file:
+        with extended(self._stream_path), tables.open_file(str(self._stream_path), "a") as file:
             file.create_table("/", "frames", frames, "one row per frame (s)")
             file.create_table("/", "events", events, "what happened when; s, monotonic clock")
             attributes = {"mouse_id": self._mouse_id, "session_type": self.kind, "ended_by": self.ended_by}
-            attributes["code_version"] = code_version()
-            attributes |= {f"version_of_{name}": version for name, version in library_versions().items()}
-            for name, value in (attributes | self.notes).items():
-                file.root._v_attrs[name.replace("-", "_")] = value
+            for name, value in (attributes | self._versions | self.notes).items():
+                file.root._v_attrs[name] = value
 
     def _add_summary_row(self) -> None:
         path = self._settings.data_root / self._settings.summary_file

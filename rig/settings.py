@@ -3,10 +3,14 @@
 `python -m rig.settings` prints the table of all settings that the README shows.
 """
 
+import contextlib
 import difflib
 import json
 import math
+import os
+import re
 import secrets
+import shutil
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
 from configparser import Error as IniError
@@ -110,10 +114,14 @@ def check_rule(text: str) -> str:
 
 
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(split_commas)]
-PairOfFloats = Annotated[tuple[float, float], BeforeValidator(split_commas)]
+Coordinate = Annotated[float, Field(ge=-8192, le=8192)]
+Place = Annotated[tuple[Coordinate, Coordinate], BeforeValidator(split_commas)]
+Millimetres = Annotated[float, Field(gt=0, le=50)]
+SizeInMm = Annotated[tuple[Millimetres, Millimetres], BeforeValidator(split_commas)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = tuple[int, int, int, int]
+Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
 
 
@@ -122,8 +130,8 @@ class Site(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    ML: float
-    AP: float
+    ML: Annotated[float, Field(ge=-50, le=50)]
+    AP: Annotated[float, Field(ge=-50, le=50)]
 
 
 def setting(meaning: str, unit: str = "", default: Any = ..., **limits: Any) -> Any:
@@ -139,7 +147,7 @@ class CameraSettings(BaseModel):
     vid_source: str = setting("camera: the name of a *Stream.py file of the top folder", "name")
     vid_root: str = setting("VideoStream: session folder, HDF5 or movie file to replay", "path", "")
     opencv_source: str = setting("OpenCVCameraStream: number of the camera, or a pipeline or address", "", "0")
-    raw_image_file: FileName = setting("name of the HDF5 file with the frames", "file name", "image_stream.hdf5")
+    raw_image_file: Hdf5Name = setting("name of the HDF5 file with the frames", "file name", "image_stream.hdf5")
     resolution: Size = setting("size of the image", "width, height px")
     framerate: float = setting("frames the camera takes", "frames/s", gt=0, le=500)
     awb_mode: Literal["off"] = setting(
@@ -159,8 +167,8 @@ class CameraSettings(BaseModel):
 class CortexSettings(CameraSettings):
     """Where the cortex lies in the image."""
 
-    ppmm: float = setting("scale of the image", "px/mm", gt=0)
-    bregma: PairOfFloats = setting("bregma in the image", "row, col px")
+    ppmm: float = setting("scale of the image", "px/mm", gt=0, le=10000)
+    bregma: Place = setting("bregma in the image", "row, col px")
     nose: Literal["u", "d", "l", "r"] = setting("where the nose points: up, down, left, right", default="u")
     seeds_mm: Annotated[dict[str, Site], BeforeValidator(parse_json)] = setting(
         "cortical sites, lateral and anterior of bregma", 'JSON {"name": {"ML": mm, "AP": mm}}'
@@ -199,7 +207,9 @@ class RigSettings(CameraSettings):
     audio_delay: float = setting("from signal to tone", "s", 0.0, ge=0)
     reward_delay: float = setting("from signal to reward test", "s", 1.0, ge=0)
     adaptive_threshold: bool = setting("let the threshold follow the rewards", "0, 1", False)
-    random_reward_per_min: float = setting("no_audio_random_reward: mean rate of free rewards", "1/min", 1.8, ge=0)
+    random_reward_per_min: float = setting(
+        "no_audio_random_reward: mean rate of free rewards", "1/min", 1.8, ge=0, le=60
+    )
 
     outputs: Literal["gpio", "simulated"] = setting("valve, LEDs and triggers", "", "gpio")
     pin_numbering: Literal["BCM", "BOARD"] = setting("how the pins below are counted", "", "BCM")
@@ -238,12 +248,8 @@ class RigSettings(CameraSettings):
             others = [other for other in pins if other != name and pins[other] == pin]
             if others and name < others[0]:
                 yield f"{name}_pin = {pin}: {' and '.join(others)} has the same pin; each needs its own"
-        for key in ("reward_s",):
-            if getattr(self, key) > self.max_valve_open_s:
-                yield (
-                    f"{key} = {getattr(self, key):g}: a pulse must not be longer than max_valve_open_s, "
-                    f"which is {self.max_valve_open_s:g} s"
-                )
+        if self.reward_s > self.max_valve_open_s:
+            yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
         allowed = SUMMARY_VALUES | type(self).model_fields.keys()
         for name in self.summary_header:
             if name not in allowed:
@@ -254,9 +260,9 @@ class ClnfSettings(RigSettings, CortexSettings):
     """Closed-loop neurofeedback: ΔF/F of cortical ROIs."""
 
     dff_history: float = setting("baseline of ΔF/F: the frames before, for so long", "s", 6.0, gt=0, le=600)
-    roi_size: PairOfFloats = setting("size of an ROI that was not placed by hand", "width, height mm", (0.3, 0.3))
+    roi_size: SizeInMm = setting("size of an ROI that was not placed by hand", "width, height mm", (0.3, 0.3))
     reward_threshold: float = setting("a signal above it is a success", "ΔF/F", gt=0, lt=10)
-    placed: dict[str, Box] = Field(default_factory=dict, exclude=True)
+    placed: dict[str, Annotated[Box, BeforeValidator(split_commas)]] = Field(default_factory=dict, exclude=True)
     """ROIs placed in the window, {lower-case name: (x, y, w, h)} in px: lines like `m1_l = 76,114,8,8`."""
 
     def history_frames(self) -> int:
@@ -343,6 +349,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def describe(error: Mapping[str, Any], raw: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Turn one complaint of pydantic into a sentence with key, value, what is expected and the unit."""
     key, *inside = error["loc"]
+    if key == "placed":
+        name = inside[0]
+        return f"{name} = {raw[key][name]}: expected the place of an ROI: x, y, w, h, four whole numbers (px)"
     field = model.model_fields[key]
     unit = unit_of(field)
     expected = f"expected: {field.description}" + (f" ({unit})" if unit else "")
@@ -388,6 +397,7 @@ def from_strings(model: type[Model], cfgDict: Mapping[str, str], source: str = "
 
 def complaints(source: str, sentences: list[str]) -> SettingsError:
     """Put all that is wrong into one error."""
+    sentences = list(dict.fromkeys(sentences))
     count = "one setting" if len(sentences) == 1 else f"{len(sentences)} settings"
     return SettingsError(f"{source}: {count} cannot be used\n" + "\n".join(f"  {sentence}" for sentence in sentences))
 
@@ -402,7 +412,7 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
     except (IniError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: the file cannot be read as INI: {reason}") from None
-    if section not in parser:
+    if section not in parser.sections():
         raise SettingsError(
             f"{path}: there is no section [{section}]{nearest(section, parser.sections())}; "
             f"the file has {', '.join(parser.sections()) or 'no section'}"
@@ -435,23 +445,6 @@ def add_config_arguments(parser: ArgumentParser, section: str) -> None:
     )
 
 
-def take_placed(values: dict[str, str], known: Iterable[str], problems: list[str]) -> dict[str, Box]:
-    """Take the lines that place an ROI, `name = x,y,w,h`, out of `values`."""
-    known = {name.lower() for name in known}
-    placed: dict[str, Box] = {}
-    for key in list(values):
-        parts = [part.strip() for part in values[key].split(",")]
-        is_box = len(parts) == 4 and all(part.lstrip("-").isdigit() for part in parts)
-        if key in known or is_box:
-            text = values.pop(key)
-            if is_box:
-                x, y, w, h = (int(part) for part in parts)
-                placed[key] = x, y, w, h
-            else:
-                problems.append(f"{key} = {text}: expected the place of an ROI: x, y, w, h, four whole numbers (px)")
-    return placed
-
-
 def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, str]) -> tuple[Model, list[str]]:
     """Read one section, check it, and return the settings and the keys that were not used.
 
@@ -474,20 +467,19 @@ def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, s
     values, shared = read_section(path, section)
     values |= overrides
     shared -= overrides.keys()
-    problems: list[str] = []
     known = set(model.model_fields) - {"placed"}
     elsewhere = KEYS_OF_THE_ORIGINAL | KEYS_OF_OTHER_EXPERIMENTS | {key for m in EXPERIMENTS for key in m.model_fields}
-    placed = {}
-    if "placed" in model.model_fields:
-        placed = take_placed({k: values[k] for k in values if k not in known | elsewhere}, site_names(values), problems)
-        bad = {line.split(" = ")[0] for line in problems}
-        values = {k: v for k, v in values.items() if k not in placed and k not in bad}
+    places = {key: values.pop(key) for key in placeable(model, values) - known if key in values}
     unused = sorted(key for key in values if key in elsewhere - known and key not in shared)
-    for key in sorted(values.keys() - known - elsewhere):
-        problems.append(f"{key} = {values[key]}: there is no such setting{nearest(key, known)}")
+    problems = [
+        f"{key} = {values[key]}: there is no such setting{nearest(key, known)}"
+        for key in sorted(values.keys() - known - elsewhere)
+    ]
     raw: dict[str, Any] = {key: value for key, value in values.items() if key in known and is_given(model, key, value)}
+    if places:
+        raw["placed"] = places
     try:
-        settings = model.model_validate(raw | ({"placed": placed} if "placed" in model.model_fields else {}))
+        settings = model.model_validate(raw)
     except ValidationError as error:
         problems += [describe(one, raw, model) for one in error.errors()]
     else:
@@ -499,13 +491,15 @@ def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, s
     return settings, unused
 
 
-def site_names(values: Mapping[str, str]) -> list[str]:
-    """Return the names that a line may place, as far as seeds_mm can be read; its errors are told elsewhere."""
-    try:
+def placeable(model: type[BaseModel], values: Mapping[str, str]) -> set[str]:
+    """Return the keys, lower case, that place an ROI: the sites of seeds_mm and the ROIs that the experiment names."""
+    if not issubclass(model, ClnfSettings):
+        return set()
+    names = re.findall(r"[^\W\d]\w*", values.get(model.rois_key, ""))
+    with contextlib.suppress(json.JSONDecodeError):  # told where the value itself is checked
         sites = json.loads(values.get("seeds_mm", "{}"))
-    except json.JSONDecodeError:
-        return []
-    return [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
+        names += [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
+    return {name.lower() for name in names}
 
 
 def to_text(value: Any) -> str:
@@ -541,19 +535,25 @@ def save_session_copy(settings: RigSettings, path: Path) -> None:
 
 def save_placed(path: Path, section: str, boxes: Mapping[str, Box | tuple[int, int]]) -> None:
     """Write the places of ROIs back into the user's file; every other line stays as it is."""
+    if not boxes:
+        return
+    old = path.read_bytes().decode("utf-8")
     updater = ConfigUpdater()
-    updater.read(path, encoding="utf-8")
+    updater.read_string(old.replace("\r\n", "\n"))
     for name, box in boxes.items():
         text = ",".join(str(number) for number in box)
-        if name.lower() in updater[section]:
-            updater[section][name.lower()].value = text
+        options = updater[section]
+        if name.lower() in options:
+            options[name.lower()].value = text
+        elif options.options():
+            options.option_blocks()[-1].add_after.option(name.lower(), text)
         else:
-            last = updater[section].option_blocks()[-1] if updater[section].options() else None
-            if last is None:
-                updater.set(section, name.lower(), text)
-            else:
-                last.add_after.option(name.lower(), text)
-    path.write_text(str(updater), encoding="utf-8")
+            updater.set(section, name.lower(), text)
+    new = str(updater).replace("\n", "\r\n") if "\r\n" in old else str(updater)
+    beside = path.with_name(path.name + ".new")
+    beside.write_bytes(new.encode("utf-8"))
+    shutil.copymode(path, beside)
+    os.replace(beside, path)  # the user's file is whole at every moment
 
 
 def markdown_table(models: Iterable[type[RigSettings]] = EXPERIMENTS) -> str:

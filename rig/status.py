@@ -1,6 +1,10 @@
 """What the terminal shows: the banner of simulated devices, the status line, the summary."""
 
+import contextlib
+import queue
+import threading
 import time
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.live import Live
@@ -24,6 +28,8 @@ def clock(seconds: float) -> str:
 class StatusLine:
     """One line that is rewritten a few times a second; on no terminal, one line at the end of each trial.
 
+    It is printed by a thread: a terminal that is slow, stopped or gone must not hold the loop.
+
     Parameters
     ----------
     unit : str
@@ -33,10 +39,11 @@ class StatusLine:
 
     def __init__(self, unit: str, log: SessionLog) -> None:
         self._unit, self._log = unit, log
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._next_s = 0.0
         self._trials_told = 0
         self._fps, self._seen, self._seen_s = 0.0, 0, time.monotonic()
+        self._texts: queue.SimpleQueue[Text | None] = queue.SimpleQueue()
+        self._printer = threading.Thread(target=self._print_all, name="status line", daemon=True)
 
     def due(self, now_s: float) -> bool:
         """Return whether it is time to show something new."""
@@ -47,11 +54,20 @@ class StatusLine:
         now_s = time.monotonic()
         self._next_s = now_s + REFRESH_S
         text = self._text(now_s, state, signal, threshold, seconds_left, trouble)
-        if self._live is not None:
-            self._live.update(Text(text, style="bold red" if trouble else ""), refresh=True)
-        elif self._log.trials != self._trials_told:
-            console.print(text, soft_wrap=True)
+        if console.is_terminal or self._log.trials != self._trials_told:
+            self._texts.put(Text(text, style="bold red" if trouble else ""))
         self._trials_told = self._log.trials
+
+    def _print_all(self) -> None:
+        # OSError: the terminal is gone, as with `... | head`; the session goes on without it.
+        with contextlib.suppress(OSError):
+            if console.is_terminal:
+                with Live(console=console, auto_refresh=False) as live:
+                    while (text := self._texts.get()) is not None:
+                        live.update(text, refresh=True)
+            else:
+                while (text := self._texts.get()) is not None:
+                    console.print(text, soft_wrap=True)
 
     def _text(
         self, now_s: float, state: str, signal: float, threshold: float, seconds_left: float, trouble: str
@@ -75,13 +91,12 @@ class StatusLine:
         return " | ".join(parts + ([trouble] if trouble else []))
 
     def __enter__(self) -> "StatusLine":
-        if self._live is not None:
-            self._live.start()
+        self._printer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self._texts.put(None)
+        self._printer.join(1.0)
 
 
 def print_banner(simulated: dict[str, str]) -> None:
@@ -93,10 +108,15 @@ def print_banner(simulated: dict[str, str]) -> None:
 
 
 def print_summary(log: SessionLog) -> None:
-    """Show how the session went."""
-    values = log.summary()
+    """Show how the session went, where anybody still reads."""
+    with contextlib.suppress(OSError):
+        print_table(log.summary(), log.notes)
+
+
+def print_table(values: Mapping[str, object], notes: Mapping[str, object]) -> None:
+    """Print the summary as a table."""
     table = Table(show_header=False, box=None, padding=(0, 2))
-    success = f"{100 * float(values['success_rate']):.0f} %" if values["success_rate"] else "no trial ended"
+    success = f"{100 * float(str(values['success_rate'])):.0f} %" if values["success_rate"] else "no trial ended"
     for name, value in (
         ("ended by", values["ended_by"]),
         ("trials", values["trials"]),
@@ -105,7 +125,7 @@ def print_summary(log: SessionLog) -> None:
         ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
         ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
         ("session type", values["session_type"]),
-        *((name.replace("_", " "), str(value)) for name, value in log.notes.items()),
+        *((name.replace("_", " "), str(value)) for name, value in notes.items()),
     ):
         table.add_row(name, str(value))
     console.print(table)

@@ -6,6 +6,7 @@ script dies, whatever killed it.  `rig.outputs` starts it and speaks to it, one 
     pulse NAME SECONDS      high now, low after so long
     on NAME / off NAME
     all_off                 every pin low, pulses included; answers `low`
+    ping                    answers `pong`
 
 It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), or
 `error SENTENCE` before it takes all pins low and ends.
@@ -13,6 +14,7 @@ It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (mo
 
 import argparse
 import contextlib
+import math
 import os
 import select
 import signal
@@ -84,12 +86,13 @@ class Guard:
     pins : Pins
     names : dict
         {output name: pin}.
-    max_pulse_s : float
-        No pulse lasts longer.
+    max_open_s : dict
+        {output name: s}: an output named here, the valve, goes low so long after it went high, whatever is asked for.
     """
 
-    def __init__(self, pins: Pins, names: dict[str, int], max_pulse_s: float) -> None:
-        self._pins, self._names, self._max_pulse_s = pins, names, max_pulse_s
+    def __init__(self, pins: Pins, names: dict[str, int], max_open_s: dict[str, float]) -> None:
+        self._pins, self._names, self._max_open_s = pins, names, max_open_s
+        self._rose_s: dict[str, float] = {}
         self._ends_s: dict[str, float] = {}
         self._levels = dict.fromkeys(names, 0)
         for pin in names.values():
@@ -102,30 +105,44 @@ class Guard:
             self.all_low()
             say("low")
             return
+        if verb == "ping":
+            say("pong")
+            return
         name = arguments[0]
-        if verb == "pulse":
-            self._drive(name, 1)
-            self._ends_s[name] = time.monotonic() + min(float(arguments[1]), self._max_pulse_s)
+        if verb == "off":
+            self._lower(name)
         else:
-            self._ends_s.pop(name, None)
-            self._drive(name, int(verb == "on"))
+            self._raise(name, float(arguments[1]) if verb == "pulse" else math.inf)
 
     def end_due_pulses(self) -> float | None:
         """Close what is due; return the seconds until the next pulse ends, None without one."""
         now = time.monotonic()
         for name in [name for name, end_s in self._ends_s.items() if end_s <= now]:
-            del self._ends_s[name]
-            self._drive(name, 0)
-        return max(0.0, min(self._ends_s.values()) - now) if self._ends_s else None
+            self._lower(name)
+        next_s = min(self._ends_s.values(), default=math.inf)
+        return max(0.0, next_s - now) if next_s < math.inf else None
 
     def all_low(self) -> None:
         """Take every pin low; a pin that fails must not keep the others high."""
-        self._ends_s.clear()
         for name in self._names:
             try:
-                self._drive(name, 0)
+                self._lower(name)
             except Exception as error:
                 say(f"error {name} could not be taken low: {error}")
+
+    def _raise(self, name: str, seconds: float) -> None:
+        """Drive a pin high; a pulse that comes while it is high lengthens it, but not beyond the maximum."""
+        self._drive(name, 1)
+        now = time.monotonic()
+        rose_s = self._rose_s.setdefault(name, now)
+        ends_s = max(now + seconds, self._ends_s.get(name, 0.0))
+        ends_s = min(ends_s, rose_s + self._max_open_s.get(name, math.inf))
+        self._ends_s[name] = ends_s
+
+    def _lower(self, name: str) -> None:
+        self._ends_s.pop(name, None)
+        self._rose_s.pop(name, None)
+        self._drive(name, 0)
 
     def _drive(self, name: str, level: int) -> None:
         self._pins.write(self._names[name], level)
@@ -160,13 +177,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Owns the output pins; started by rig.outputs.")
     parser.add_argument("--simulated", action="store_true")
     parser.add_argument("--numbering", default="BCM")
-    parser.add_argument("--max-pulse-s", type=float, default=1.0)
+    parser.add_argument("--max-open", action="append", default=[], metavar="NAME=SECONDS")
     parser.add_argument("pins", nargs="+", metavar="NAME=PIN")
     args = parser.parse_args()
     names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
+    max_open_s = {name: float(seconds) for name, seconds in (pair.split("=") for pair in args.max_open)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        guard = Guard(SimulatedPins() if args.simulated else GpioPins(args.numbering), names, args.max_pulse_s)
+        guard = Guard(SimulatedPins() if args.simulated else GpioPins(args.numbering), names, max_open_s)
     except Exception as error:
         say(f"error {error}")
         return 1

@@ -162,7 +162,7 @@ def run(tmp_path):
     return Runner(tmp_path)
 
 
-def wait_until(condition, timeout_s=30.0):
+def wait_until(condition, timeout_s=60.0):
     """Wait until the condition holds; fail when it never does."""
     end = time.monotonic() + timeout_s
     while not condition():

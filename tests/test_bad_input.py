@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tables
 
-from conftest import SCRIPT, SHORT, add_to_section
+from conftest import ROOT, SCRIPT, SHORT, add_to_section
 
 CASES = [
     (["--config", "nowhere.ini"], {}, "there is no such file"),
@@ -21,6 +21,7 @@ CASES = [
     ([], {"bregma": "1, 1"}, "does not lie in the image"),
     ([], {"seeds_mm": "{broken"}, "not valid JSON"),
     ([], {"vid_source": "VideoStream", "vid_root": "other_size"}, "set resolution = 20, 10"),
+    ([], {"vid_source": "VideoStream", "vid_root": "deep"}, "has the shape (3, 128, 128, 3) and the type uint16"),
     ([], {"vid_source": "VideoStream", "vid_root": "nowhere"}, "there is no recording nowhere"),
     ([], {"vid_source": "HoloStream"}, "there is no camera of this name"),
     (["--data-root", "/proc/nothing"], {}, "data_root = /proc/nothing: nothing can be written to /proc"),
@@ -41,6 +42,9 @@ def folder(tmp_path):
     (tmp_path / "other_size").mkdir()
     with tables.open_file(str(tmp_path / "other_size" / "image_stream.hdf5"), "w") as file:
         file.create_array("/", "raw_images", np.zeros((3, 10, 20, 3), np.uint8))
+    (tmp_path / "deep").mkdir()
+    with tables.open_file(str(tmp_path / "deep" / "image_stream.hdf5"), "w") as file:
+        file.create_array("/", "raw_images", np.zeros((3, 128, 128, 3), np.uint16))
     return tmp_path
 
 
@@ -91,6 +95,31 @@ def test_nothing_is_simulated_unasked(folder):
 def test_missing_recording_is_told_with_real_devices_too(run, folder):
     done = run("--set", "vid_source=VideoStream", simulate=False)
     check(done, "vid_root is missing", folder)
+
+
+@pytest.mark.parametrize("content", [b"mouse_id,\xb5l\n", None], ids=["latin-1", "a folder"])
+def test_summary_that_is_no_csv(run, folder, content):
+    summary = folder / "data" / "expt_1roi_trial_summary.csv"
+    summary.parent.mkdir()
+    if content is None:
+        summary.mkdir()
+    else:
+        summary.write_bytes(content)
+    done = run()
+    assert done.returncode == 2
+    assert "is no CSV file in UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_camera_file_that_cannot_be_used(run, folder):
+    """A driver that somebody is still writing is told in a sentence."""
+    broken = ROOT / "BrokenTestStream.py"
+    broken.write_text("import a_library_that_is_nowhere\n")
+    try:
+        done = run("--set", "vid_source=BrokenTestStream", fast=False)
+    finally:
+        broken.unlink()
+    check(done, "the camera file cannot be used (No module named 'a_library_that_is_nowhere')", folder, status=1)
 
 
 def test_summary_with_other_columns_is_not_spoiled(run, folder):

@@ -121,7 +121,7 @@ def test_channels_are_blue_green_red(settings, tmp_path):
         ({"resolution": "32, 32", "bregma": "16, 16", "ppmm": "3"}, "set resolution = 64, 48"),
         ({"vid_root": "{tmp}/empty.hdf5"}, "no recording with /raw_images"),
         ({"vid_root": "{tmp}/text.avi"}, "cannot read"),
-        ({"vid_root": "{tmp}/flat.hdf5"}, "needed is (n, height, width, 3)"),
+        ({"vid_root": "{tmp}/flat.hdf5"}, "needed are (n, height, width, 3) and uint8"),
         ({"vid_root": "{tmp}/movie.avi", "framerate": "30"}, "set framerate = 15"),
     ],
 )

@@ -1,5 +1,6 @@
 """A growing HDF5 file that is whole at every moment."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT, wait_until
-from rig.frame_file import PAGE, FrameFile, Header
+from rig.frame_file import PAGE, FrameFile, Header, extended, repair
 
 
 def frames(n, shape, seed=0):
@@ -58,6 +59,26 @@ def test_header_depends_on_nothing_but_the_frames():
     pages = {Header((20, 30, 3)).page(7)}
     time.sleep(1.1)  # HDF5 may note the time of a change, in whole seconds
     assert {Header((20, 30, 3)).page(7)} == pages
+
+
+def test_an_extension_that_was_cut_short_is_undone(tmp_path):
+    images, path = frames(5, (20, 30, 3)), tmp_path / "s.hdf5"
+    file = FrameFile(path, Header((20, 30, 3)))
+    for image in images:
+        file.append(image)
+    file.close()
+    before = path.read_bytes()
+    with contextlib.suppress(KeyboardInterrupt), extended(path):
+        path.write_bytes(b"\0" * 200 + before[200:] + b"half a table")
+        raise KeyboardInterrupt
+    assert repair(path)
+    assert path.read_bytes() == before
+    assert not repair(path)
+    with extended(path), tables.open_file(str(path), "a") as f:
+        f.create_table("/", "frames", np.zeros(5, [("number", "i8")]))
+    assert not repair(path)
+    np.testing.assert_array_equal(read(path), images)
+    assert [p.name for p in tmp_path.iterdir()] == ["s.hdf5"]
 
 
 def test_views_and_wrong_frames(tmp_path):

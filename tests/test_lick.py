@@ -107,7 +107,7 @@ def test_absent_chip_is_one_sentence(address):
 @pytest.mark.skipif(os.path.exists("/dev/i2c-1"), reason="this machine has an I2C bus")
 def test_absent_bus_is_one_sentence(settings):
     with pytest.raises(LickError, match="raspi-config"):
-        open_lick(settings(lick="mpr121"), None, Events())
+        open_lick(settings(lick="mpr121"), Events())
 
 
 LICK_ON_GPIO = """
@@ -118,7 +118,7 @@ from rig.lick import open_lick
 from rig.settings import OneRoiSettings, ROOT, load
 cfg, _ = load(OneRoiSettings, ROOT / "config.ini", OneRoiSettings.section,
               {{"vid_source": "SimCameraStream", "lick": "gpio", "lick_pin": "23"}})
-lick = open_lick(cfg, None, Events())
+lick = open_lick(cfg, Events())
 inputs = pathlib.Path({inputs!r})
 for high in ("", "23", "22", "23"):
     inputs.write_text(high)
@@ -141,7 +141,7 @@ def test_gpio_lick_through_the_real_library(tmp_path):
 
 
 def test_without_a_sensor_nothing_is_ever_touched(settings):
-    lick = open_lick(settings(lick="none"), None, Events())
+    lick = open_lick(settings(lick="none"), Events())
     assert isinstance(lick, NoLick)
     assert (lick.touched(), lick.trouble()) == (False, "")
     lick.close()
@@ -149,7 +149,8 @@ def test_without_a_sensor_nothing_is_ever_touched(settings):
 
 def test_simulated_mouse_licks_after_a_reward():
     reward, events = SimpleNamespace(count=0), Events()
-    lick = SimLick(reward, framerate=15, seed=1, events=events)
+    lick = SimLick(framerate=15, events=events)
+    lick.let_sense(reward)
     before = sum(lick.touched() for _ in range(15 * 60))
     reward.count += 1
     after = sum(lick.touched() for _ in range(30))

@@ -135,6 +135,30 @@ def test_a_dead_guard_is_noticed_before_the_next_reward(kind, settings):
         outputs.all_off()
 
 
+def test_a_stuck_guard_is_noticed_and_ended(kind, settings, monkeypatch):
+    monkeypatch.setattr("rig.outputs.ANSWERS_WITHIN_S", 0.3)
+    with Outputs(settings(outputs=kind), Events()) as outputs:
+        outputs.check()
+        wait_until(lambda: outputs._pinged_s == 0)
+        outputs.check()
+        os.kill(outputs._guard.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        with pytest.raises(OutputError, match="does not answer"):  # noqa: PT012 - at some check
+            for _ in range(20):
+                outputs.check()
+                time.sleep(0.1)
+        assert outputs._guard.wait(5) == -signal.SIGKILL
+
+
+def test_a_guard_that_is_stuck_at_the_end_is_ended(kind, settings, monkeypatch):
+    monkeypatch.setattr("rig.outputs.ANSWERS_WITHIN_S", 0.3)
+    with Outputs(settings(outputs=kind), Events()) as outputs:
+        os.kill(outputs._guard.pid, signal.SIGSTOP)
+        with pytest.raises(OutputError, match="does not answer"):
+            outputs.all_off()
+    assert outputs._guard.poll() == -signal.SIGKILL
+
+
 @needs_lgpio
 def test_a_pin_that_fails_takes_the_others_low_and_says_so(settings, tmp_path, monkeypatch):
     for key, value in gpio_env(tmp_path / "edges", LGPIO_FAIL_GPIO="12").items():
@@ -169,14 +193,28 @@ class Recorder(SimulatedPins):
         self.writes.append((pin, level))
 
 
-def test_guard_ends_pulses_at_the_hard_maximum(capfd):
+@pytest.mark.parametrize("command", ["pulse reward 3600", "on reward"])
+def test_the_valve_closes_at_the_hard_maximum(capfd, command):
     pins = Recorder()
-    guard = Guard(pins, {"reward": 27}, max_pulse_s=0.05)
-    guard.command("pulse reward 3600")
+    guard = Guard(pins, {"reward": 27, "fail": 12}, {"reward": 0.05})
+    guard.command(command)
     assert 0 < guard.end_due_pulses() <= 0.05
-    time.sleep(0.06)
+    time.sleep(0.03)
+    guard.command(command)  # another one while it is open does not keep it open for longer
+    assert 0 < guard.end_due_pulses() <= 0.02
+    time.sleep(0.03)
     assert guard.end_due_pulses() is None
-    assert pins.writes == [(27, 1), (27, 0)]
+    assert (pins.levels[27], pins.writes[-1]) == (0, (27, 0))
+
+
+def test_only_the_valve_has_a_maximum(capfd):
+    pins = Recorder()
+    guard = Guard(pins, {"reward": 27, "fail": 12}, {"reward": 0.05})
+    guard.command("pulse fail 0.2")
+    guard.command("on fail")
+    assert guard.end_due_pulses() is None, "on for good"
+    guard.command("off fail")
+    assert pins.writes[-1] == (12, 0)
 
 
 def test_guard_takes_every_pin_low_even_if_one_fails(capfd):
@@ -187,7 +225,7 @@ def test_guard_takes_every_pin_low_even_if_one_fails(capfd):
             super().write(pin, level)
 
     pins = Broken()
-    Guard(pins, PINS, 1.0).all_low()
+    Guard(pins, PINS, {}).all_low()
     assert pins.writes == [(12, 0), (21, 0), (17, 0)]
     assert "error reward could not be taken low: stuck" in capfd.readouterr().out
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import helper as clh
-from conftest import SHARED, SHORT, Session, end, gpio_env, read_edges, wait_until
+from conftest import ROOT, SCRIPT, SHARED, SHORT, Session, end, gpio_env, read_edges, wait_until
 from rig.tones import get_bins, tone_index
 
 SHIPPED_SIZE = {key: value for key, value in SHORT.items() if key not in ("resolution", "bregma", "ppmm")}
@@ -272,6 +273,87 @@ def child(pid, module):
     return next(int(n) for n in numbers if module in Path(f"/proc/{n}/cmdline").read_text().split("\0"))
 
 
+IN_THE_MIDDLE = """
+import os, runpy, signal, sys
+sys.path.insert(0, {root!r})
+from rig.session_log import SessionLog
+original = SessionLog.{method}
+def interrupted(self, *arguments, **values):
+    result = original(self, *arguments, **values)
+    if self.frames >= 20:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+    return result
+SessionLog.{method} = interrupted
+sys.argv = [{script!r}] + sys.argv[1:]
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("method", ["_put", "_count", "_end_writer", "_add_tables", "_add_summary_row"])
+def test_signals_in_the_middle_of_the_books_spoil_nothing(run, method):
+    """Ctrl-C and SIGTERM at once, between any two steps of storing and closing: all files are complete."""
+    code = IN_THE_MIDDLE.format(root=str(ROOT), script=str(SCRIPT), method=method)
+    _, *arguments = run.command(settings=SHORT | {"total_trials": "1", "max_trial_dur": "2"})
+    command = [sys.executable, "-c", code, *arguments[arguments.index(str(SCRIPT)) + 1 :]]
+    done = subprocess.run(command, cwd=run.tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    session = run.session()
+    assert len(session.rows) == len(session.images) == len(session.table("frames")) >= 20
+    assert len((run.data / "expt_1roi_trial_summary.csv").read_text().splitlines()) == 2
+
+
+def test_a_reader_that_has_the_file_open_does_not_keep_it_from_being_finished(run):
+    process = run.start(
+        fast=False, settings=SHORT | {"total_trials": "1", "initial_rest_dur": "2", "max_trial_dur": "2"}
+    )
+    reader = None
+    try:
+        folder = run.wait_for_rows(10)
+        code = f"import tables, time; f = tables.open_file({str(folder / 'image_stream.hdf5')!r}); time.sleep(60)"
+        reader = subprocess.Popen([sys.executable, "-c", code])
+        output, _ = process.communicate(timeout=60)
+    finally:
+        end(process)
+        if reader is not None:
+            end(reader)
+    assert process.returncode == 0, output
+    assert len(Session(folder).table("frames")) == len(Session(folder).images)
+
+
+def test_a_terminal_that_goes_away_does_not_end_the_session(run):
+    command = " ".join(shlex.quote(word) for word in run.command())
+    done = subprocess.run(["bash", "-c", f"{command} | head -1"], cwd=run.tmp_path, capture_output=True)
+    assert b"Traceback" not in done.stderr
+    assert run.session().attribute("ended_by") == "finished"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+@pytest.mark.parametrize(
+    ("megabytes", "fragment"), [(6, "is full; the session ends"), (0.008, "no session can be stored")]
+)
+def test_full_disk(run, megabytes, fragment):
+    run.data.mkdir()
+    options = f"size={round(megabytes * 1024)}k"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(run.data)], capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        done = run()
+        assert done.returncode == 1
+        assert fragment in done.stderr
+        assert "Traceback" not in done.stderr
+        if megabytes > 1:
+            session = run.session()
+            assert len(session.images) > 50
+            assert len(session.images) <= len(session.rows) <= len(session.images) + 1
+            assert f"{len(session.images)} frames are safe" in done.stderr
+        else:
+            assert not list(run.data.glob("m1/*"))
+    finally:
+        subprocess.run(["umount", str(run.data)], check=True)
+
+
 def test_summary_has_a_row_per_session(run):
     for _ in range(2):
         finished(run())
@@ -312,7 +394,7 @@ def test_a_real_mouse(run, tmp_path):
         "fail_rest_dur": "3", "max_trial_dur": "6", "total_trials": "10",
     }  # fmt: skip
     for mouse in ("a", "b"):
-        finished(run(settings=real, mouse=mouse))
+        finished(run(settings=real, mouse=mouse, seed=None))
     outcomes, reward = check_protocol(run.session("a"))
     assert (reward[outcomes] == 1).sum() >= 5
     assert run.session("a").without_time() == run.session("b").without_time()

@@ -74,6 +74,16 @@ BAD = [
     ("bregma", "2, 128", ["roi = M1_L", "does not lie in the image of 256 x 256 px"]),
     ("m1_l", "250,250,8,8", ["M1_L", "250, 250, 8, 8 px", "does not lie in the image"]),
     ("m1_l", "250,250,8", ["m1_l = 250,250,8", "x, y, w, h", "four whole numbers"]),
+    ("m1_l", "--5,1,1,1", ["m1_l = --5,1,1,1", "four whole numbers"]),
+    ("m1_l", "²,1,1,1", ["m1_l = ²,1,1,1", "four whole numbers"]),
+    ("m1l", "76,114,8,8", ["m1l = 76,114,8,8", "no such setting"]),
+    ("ppmm", "1e308", ["ppmm = 1e308", "less than or equal to 10000"]),
+    ("roi_size", "-3,0.3", ["roi_size = -3,0.3", "greater than 0", "mm"]),
+    ("roi_size", "0, 0.3", ["roi_size = 0, 0.3", "greater than 0"]),
+    ("bregma", "1e300, 3", ["bregma = 1e300, 3"]),
+    ("seeds_mm", '{"M1": {"ML": 1e300, "AP": 0}}', ["seeds_mm", "M1.ML", "less than or equal to 50"]),
+    ("raw_image_file", "config.ini", ["raw_image_file = config.ini", "pattern"]),
+    ("random_reward_per_min", "1000", ["random_reward_per_min = 1000", "less than or equal to 60"]),
     ("m1_l", "10,10,0,8", ["M1_L", "10, 10, 0, 8"]),
     ("vid_source", "PiCamera", ["vid_source = PiCamera", "PiCameraStream", "VideoStream"]),
     ("vid_source", "helper", ["vid_source = helper", "no camera of this name"]),
@@ -124,6 +134,7 @@ def test_files_that_cannot_be_used(tmp_path, text, fragment):
 
 def test_missing_file_and_section_name_the_cure(tmp_path):
     assert "--config FILE" in complaint({}, tmp_path / "none.ini")
+    assert "there is no section [DEFAULT]" in complaint({}, section="DEFAULT")
     text = complaint({}, section="raspicambrain_reward_punish_1ro")
     assert "did you mean raspicambrain_reward_punish_1roi?" in text
 
@@ -187,6 +198,16 @@ def test_saving_places_changes_nothing_else(config, existing):
     assert added == ["m1_l = 76,114,8,8"]
     assert after.replace("m1_l = 76,114,8,8\n", existing) == before
     assert clh.GetConfigValues(config.parent)["m1_l"] == "76,114,8,8"
+
+
+def test_saving_places_keeps_line_endings_and_rights(config):
+    config.write_bytes(config.read_bytes().replace(b"\n", b"\r\n"))
+    config.chmod(0o640)
+    before = config.read_bytes()
+    save_placed(config, SECTION, {"M1_L": (1, 2, 3, 4)})
+    assert config.read_bytes().replace(b"m1_l = 1,2,3,4\r\n", b"") == before
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in config.parent.iterdir()] == ["config.ini"]
 
 
 def test_overrides():

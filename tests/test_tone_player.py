@@ -100,16 +100,16 @@ def test_what_a_real_sound_server_played(loudspeaker, monkeypatch):
     assert [event.value for event in events.in_order()] == [1000, 0, tones[1], 0, tones[2], 0, 1000, 2000, 0]
 
     samples = loudspeaker.samples()
-    loud = np.abs(samples) > 1e-3
-    quiet = np.convolve(loud, np.ones(480), "same") == 0  # 10 ms without a sound
-    edges = np.flatnonzero(np.diff(quiet.astype(int)))
-    bursts = [samples[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    exactness = 1e-3 if underflows == 0 else 1e-2  # a dropout shifts the phase
+    loud = np.flatnonzero(np.abs(samples) > 1e-3)
+    gaps = np.flatnonzero(np.diff(loud) > 0.15 * RATE_HZ)  # a busy machine may leave shorter ones inside a tone
+    bursts = [samples[part[0] : part[-1]] for part in np.split(loud, gaps + 1)]
     assert len(bursts) == 4, f"tones with silence between them; {underflows} underflows"
     for burst, hz in zip(bursts, tones, strict=False):
         assert 0.3 < len(burst) / RATE_HZ < 0.6
-        assert pitch(burst[4000:12000]) == pytest.approx(hz, rel=1e-3)
-    assert pitch(bursts[3][3000:9000]) == pytest.approx(1000, rel=1e-3)
-    assert pitch(bursts[3][-9000:-3000]) == pytest.approx(2000, rel=1e-3)
+        assert pitch(burst[4000:12000]) == pytest.approx(hz, rel=exactness)
+    assert pitch(bursts[3][3000:9000]) == pytest.approx(1000, rel=exactness)
+    assert pitch(bursts[3][-9000:-3000]) == pytest.approx(2000, rel=exactness)
     if underflows == 0:
         steepest = 0.5 * 2 * np.pi * 2000 / RATE_HZ + 0.5 / (0.005 * RATE_HZ)
         assert np.abs(np.diff(bursts[3])).max() <= steepest * 1.01, "no click where the pitch changes"
