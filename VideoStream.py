@@ -1,6 +1,7 @@
 """Replays a recording: the frames of an earlier session, or a movie."""
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,7 +81,10 @@ class VideoStream:
         recorded = next(self._frames, None)
         if recorded is None:
             return None
-        return Frame(recorded.number, recorded.time_s, self._pacer.wait_for(recorded.time_s), recorded.image)
+        self._pacer.wait_for(recorded.time_s)
+        # A recorded frame comes into being when it is shown: it is never too late, so that a replay on a busy
+        # computer gives the same rows.
+        return Frame(recorded.number, recorded.time_s, time.monotonic(), recorded.image)
 
     def stop(self) -> None:
         """Close the recording; harmless when repeated."""

@@ -44,6 +44,8 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
 
     for frame in rig.frames():
         decided_s = time.monotonic()
+        fresh = decided_s - frame.captured_s <= cfg.max_frame_age_s()  # a late decision pays nothing
+
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):
             roi.avgDff = average_dff(roi.crop(frame.image), history)
@@ -53,13 +55,14 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
         crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
         heard = tone_delay.push(frame.time_s, relAvgDff)
-        step = trials.step(frame.time_s, crossed)
+        step = trials.step(frame.time_s, crossed, fresh)
         if step.finished:  # with the frame before
             return "finished"
 
         # Act first
         freq = trials.arm.tone_hz(heard, dff_bins, freqs) if step.audio else 0.0
-        rig.tone.play(freq)
+        if fresh:
+            rig.tone.play(freq)
         if step.water:
             rig.outputs.reward.pulse(cfg.reward_s)
         if step.outcome == FAIL:
@@ -68,9 +71,9 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
 
         # Then keep books
         books.write(
-            frame, step, decided_s, acted_s,
-            roi_dff=relAvgDff, freq=round(freq), rew_threshold=reward_threshold,
-            audio=int(freq > 0), lick=int(rig.lick.touched()),
+            frame, step, fresh, decided_s, acted_s,
+            roi_dff=relAvgDff, freq=round(rig.tone.hz), rew_threshold=reward_threshold,
+            audio=int(rig.tone.hz > 0), lick=int(rig.lick.touched()),
         )  # fmt: skip
         reward_threshold = adaptive.update(frame.time_s, step.reward == SUCCESS)
         books.show(frame, step, trials, relAvgDff, reward_threshold)

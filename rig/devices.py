@@ -139,8 +139,11 @@ class Recording:
         """Return whether the user has pressed Esc."""
         return self._rig.window.stopped
 
-    def write(self, frame: Frame, step: Step, decided_s: float, acted_s: float, **values: Any) -> None:
-        """Store the frame and its row; see `SessionLog.write`."""
+    def write(self, frame: Frame, step: Step, fresh: bool, decided_s: float, acted_s: float, **values: Any) -> None:
+        """Store the frame and its row, see `SessionLog.write`; count decisions that came too late."""
+        if not fresh:
+            self.log.stale += 1
+            self._rig.events.add("stale frame", (decided_s - frame.captured_s) * 1e3, "ms old; nothing paid")
         self.log.write(frame, step, decided_s, acted_s, **values)
 
     def show(self, frame: Frame, step: Step, trials: Trials | Baseline, signal: float, threshold: float) -> None:
@@ -175,7 +178,7 @@ class Recording:
             "tone": f"{self._rig.tone.hz:.0f} Hz" if self._rig.tone.hz else "silence",
             "trials": f"{log.trials} done",
             "rewards": str(log.rewards),
-            "frames": f"{log.frames}, {log.lost} lost",
+            "frames": f"{log.frames}, {log.lost} lost, {log.stale} late",
             "time left": f"at most {clock(left_s)}",
             "mouse": self._rig.options.mouse_id,
         }

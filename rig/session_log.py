@@ -147,8 +147,9 @@ class SessionLog:
     Attributes
     ----------
     folder : Path
-    frames, unsaved : int
-        Frames stored, and frames that the disk was too slow for.
+    frames, unsaved, lost, stale : int
+        Frames stored, frames that the disk was too slow for, frames that the camera or the loop lost, and frames
+        on which the decision came too late.
     ended_by : str
         Why the session ended.
     kind : str
@@ -164,7 +165,7 @@ class SessionLog:
             settings, mouse_id, columns, events, wait,
         )  # fmt: skip
         self.frames = self.unsaved = 0
-        self.trials = self.fails = self.rewards = self.lost = 0
+        self.trials = self.fails = self.rewards = self.lost = self.stale = 0
         self.ended_by = ""
         self.kind = settings.session_type.name
         self.notes: dict[str, int | float | str] = {}
@@ -263,6 +264,7 @@ class SessionLog:
             "frames": self.frames,
             "lost_frames": self.lost,
             "unsaved_frames": self.unsaved,
+            "stale_frames": self.stale,
             "latency_median_ms": f"{median:.2f}",
             "latency_p99_ms": f"{p99:.2f}",
             "ended_by": self.ended_by,

@@ -76,6 +76,7 @@ SUMMARY_VALUES = frozenset(
         "mouse_id",
         "rewards",
         "session",
+        "stale_frames",
         "start",
         "success_rate",
         "trials",
@@ -217,6 +218,9 @@ class RigSettings(CameraSettings):
     fail_pin: int = setting("failure LED", "pin", 12, ge=0, le=40)
     light_pin: int = setting("excitation light TTL", "pin", 21, ge=0, le=40)
     trigger_pin: int = setting("high for the whole session; starts the other camera", "pin", 17, ge=0, le=40)
+    max_frame_age_ms: float | None = setting(
+        "a decision on an older frame pays nothing and changes no tone; two frame periods without it", "ms", None, gt=0
+    )
     reward_s: float = setting("length of the reward pulse", "s", 0.3, gt=0)
     fail_s: float = setting("length of the failure pulse", "s", 0.5, gt=0)
     max_valve_open_s: float = setting("the guard closes the valve after it", "s", 1.0, gt=0, le=10)
@@ -228,6 +232,10 @@ class RigSettings(CameraSettings):
     lick_channel: int = setting("mpr121: electrode of the spout", "channel", 0, ge=0, le=11)
     lick_i2c_address: int = setting("mpr121: address (90 = 0x5A)", "I2C address", 0x5A, ge=8, le=119)
     lick_pin: int = setting("gpio: input that is high while the tongue touches", "pin", 23, ge=0, le=40)
+
+    def max_frame_age_s(self) -> float:
+        """Return how old a frame may be when it is decided on, s."""
+        return 2 * self.frame_period_s() if self.max_frame_age_ms is None else self.max_frame_age_ms / 1e3
 
     def pins(self) -> dict[str, int]:
         """Return {output name: pin}."""

@@ -85,7 +85,7 @@ class StatusLine:
             f"success {success}",
             f"{self._unit} {signal:.3f} / {threshold:.3f}",
             f"{self._fps:.1f} fps",
-            f"{log.lost} lost",
+            f"{log.lost} lost, {log.stale} late",
             f"at most {clock(seconds_left)} left",
         ]
         return " | ".join(parts + ([trouble] if trouble else []))
@@ -123,6 +123,7 @@ def print_table(values: Mapping[str, object], notes: Mapping[str, object]) -> No
         ("rewards", values["rewards"]),
         ("success rate", success),
         ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
+        ("decided late", f"{values['stale_frames']} frames, on which nothing was paid"),
         ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
         ("session type", values["session_type"]),
         *((name.replace("_", " "), str(value)) for name, value in notes.items()),

@@ -223,7 +223,7 @@ class Trials:
         self._in_trial = False
         self._since_s: float | None = None  # the rest or trial began
 
-    def step(self, time_s: float, crossed: bool, may_start: bool = True) -> Step:
+    def step(self, time_s: float, crossed: bool, may_pay: bool = True, may_start: bool = True) -> Step:
         """Take the next frame.
 
         Parameters
@@ -232,13 +232,15 @@ class Trials:
             Time of the frame.
         crossed : bool
             The signal is above the threshold.
+        may_pay : bool
+            A success or a free reward may fall on this frame; not when its decision comes too late.
         may_start : bool
             A trial may begin with this frame.
         """
         if self._since_s is None:
             self._since_s = time_s
-        step = self._protocol(time_s, self._since_s, crossed, may_start)
-        if step.outcome == NONE and not step.finished and self._random_rewards.due(time_s):
+        step = self._protocol(time_s, self._since_s, crossed and may_pay, may_start)
+        if step.outcome == NONE and not step.finished and may_pay and self._random_rewards.due(time_s):
             return step._replace(water=True)
         return step
 
@@ -296,7 +298,7 @@ class Baseline:
         self._interval = Interval(frame_period_s)
         self._began_s: float | None = None
 
-    def step(self, time_s: float, _crossed: bool) -> Step:
+    def step(self, time_s: float, _crossed: bool, may_pay: bool = True) -> Step:  # noqa: ARG002 - as `Trials`
         """Take the next frame."""
         if self._began_s is None:
             self._began_s = time_s

@@ -189,6 +189,7 @@ def test_replay_with_its_own_configuration_is_bit_exact(run):
 def test_paced_and_fast_give_the_same_rows(run):
     brief = SHORT | {"framerate": "60", "initial_rest_dur": "1", "max_trial_dur": "1.5", "total_trials": "2"}
     brief |= {"success_rest_dur": "0.5", "fail_rest_dur": "0.5", "dff_history": "1", "reward_delay": "0.2"}
+    brief |= {"max_frame_age_ms": "60000"}  # on a busy machine a paced frame may be late, and then earns nothing
     finished(run(settings=brief, mouse="fast"))
     began = time.monotonic()
     finished(run(settings=brief, mouse="paced", fast=False))
@@ -234,6 +235,37 @@ def test_signals_end_the_session_in_order(run, tmp_path, number, status):
     assert session.attribute("ended_by") == {130: "Ctrl-C", 143: "SIGTERM", 129: "SIGHUP"}[status]
     levels = {gpio: level for _, gpio, level in read_edges(tmp_path / "edges")}
     assert levels == dict.fromkeys((27, 12, 21, 17), 0)
+
+
+def test_stale_frames_never_pay(run):
+    """The script is stopped for a while in the middle: the frames that waited earn nothing and change no tone."""
+    greedy = SHORT | {"framerate": "60", "initial_rest_dur": "0.5", "success_rest_dur": "0.1", "total_trials": "40"}
+    greedy |= {
+        "reward_threshold": "0.000001",
+        "reward_delay": "0",
+        "adaptive_threshold": "0",
+        "max_frame_age_ms": "100",
+    }
+    process = run.start(settings=greedy, fast=False)
+    try:
+        folder = run.wait_for_rows(90)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.7)
+        process.send_signal(signal.SIGCONT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        end(process)
+    assert process.returncode == 0, output
+    session = Session(folder)
+    reward, freq, age = session.column("reward", int), session.column("freq", int), session.table("frames")["age_s"]
+    stale = np.flatnonzero(age > 0.1)
+    assert len(stale) >= 10
+    assert not (reward[stale] == 1).any()
+    assert (freq[stale] == freq[stale - 1]).all(), "no tone change"
+    assert (reward == 1).sum() >= 35, "fresh frames pay"
+    noted = [e["frame"] for e in session.table("events") if e["device"] == b"stale frame"]
+    assert noted == stale.tolist()
+    assert f"{len(stale)} frames, on which nothing was paid" in output
 
 
 def test_killed_script_leaves_pins_low_and_files_whole(run, tmp_path):

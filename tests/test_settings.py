@@ -146,6 +146,12 @@ def test_keys_of_the_original_load_and_are_told(config):
     assert unused == ["dff_range", "roi_operation", "spont_sess_duration", "var_threshold"]
 
 
+def test_default_age_of_a_frame_is_two_periods():
+    cfg, _ = load(OneRoiSettings, ROOT / "config.ini", SECTION, {"framerate": "50"})
+    assert cfg.max_frame_age_s() == pytest.approx(0.04)
+    assert cfg.model_copy(update={"max_frame_age_ms": 70.0}).max_frame_age_s() == pytest.approx(0.07)
+
+
 def test_placed_roi_wins_over_its_site(config):
     cfg, _ = load(OneRoiSettings, config, SECTION, {"m1_l": "10, 20,4 ,5"})
     assert cfg.roi_box("M1_L") == (10, 20, 4, 5)
