@@ -1,10 +1,14 @@
 """Reward, fail, light and trigger.  `python -m rig.outputs --help` tries them one by one."""
 
 import argparse
+import fcntl
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -48,6 +52,34 @@ class Output:
         self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s")
 
 
+class PinLock:
+    """One process at a time may hold the pins of this computer; the second is told who does.
+
+    Raises
+    ------
+    OutputError
+        Another process holds them.
+    """
+
+    def __init__(self) -> None:
+        self._file = Path(tempfile.gettempdir(), "clopy_pins.lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            holder = self._file.read().strip()
+            self._file.close()
+            raise OutputError(f"the output pins are held by {holder}; end that first") from None
+        self._file.truncate(0)
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        self._file.write(f"process {os.getpid()} since {datetime.now():%H:%M:%S}: {command}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Let others have the pins; harmless when repeated."""
+        self._file.close()
+
+
 class Outputs:
     """The output pins of a rig.
 
@@ -73,6 +105,7 @@ class Outputs:
     def __init__(self, settings: RigSettings, events: Events) -> None:
         self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
         self.events = events
+        self._lock = PinLock() if settings.outputs == "gpio" else None
         self._error = ""
         self._ready, self._low = threading.Event(), threading.Event()
         self._closing = False
@@ -158,6 +191,8 @@ class Outputs:
         self._listener.join(READY_WITHIN_S)
         assert self._guard.stdout is not None
         self._guard.stdout.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def __enter__(self) -> "Outputs":
         return self

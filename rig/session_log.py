@@ -28,6 +28,8 @@ from rig.settings import ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
 
 BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
+BYTES_OF_A_ROW = 200  # in VideoTimestamp.txt, /frames and /events together
+SPARE_BYTES = 4 * 2**20
 PUBLISH_EVERY_S = 0.25
 VERSIONS_OF = ("numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio")
 
@@ -56,6 +58,12 @@ def check_data_root(settings: RigSettings) -> None:
             f"data_root = {settings.data_root}: nothing can be written to {folder} ({error.strerror}); "
             "name a folder that is yours"
         ) from None
+    needed, free = most_bytes(settings), shutil.disk_usage(folder).free
+    if needed > free:
+        raise SettingsError(
+            f"data_root = {settings.data_root}: the session may need {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB "
+            "are free; free some, or lower total_trials or max_trial_dur"
+        )
     summary = settings.data_root / settings.summary_file
     if summary.exists():
         try:
@@ -68,6 +76,14 @@ def check_data_root(settings: RigSettings) -> None:
                 f"summary_header: {summary} has the columns {', '.join(header)}; "
                 "rename that file, or make summary_header the same"
             )
+
+
+def most_bytes(settings: RigSettings) -> int:
+    """Return the space that the longest session with these settings needs: every trial takes all its time."""
+    width, height = settings.resolution
+    rest_s = max(settings.success_rest_dur, settings.fail_rest_dur)
+    seconds = settings.initial_rest_dur + settings.total_trials * (settings.max_trial_dur + rest_s)
+    return round(seconds * settings.framerate * (width * height * 3 + BYTES_OF_A_ROW)) + SPARE_BYTES
 
 
 def code_version() -> str:
@@ -284,10 +300,10 @@ class SessionLog:
         if self._trial:
             self._events.add("trial", self._trial, f"end: {self.ended_by}")
         self._end_writer()
-        for step in (self._rows.close, self._stream.close, self._add_tables, self._add_summary_row):
+        for step in (self._rows.close, self._stream.close, self._add_tables, self._compare, self._add_summary_row):
             try:
                 step()
-            except (OSError, tables.HDF5ExtError) as error:
+            except (OSError, tables.HDF5ExtError, LogError) as error:
                 self._error = self._error or self._explain(error)
         if self._error:
             raise self._error
@@ -368,6 +384,8 @@ class SessionLog:
         self._stream.publish()
 
     def _explain(self, error: Exception) -> LogError:
+        if isinstance(error, LogError):
+            return error
         kept = f"{self._stream.n} frames are safe in {self.folder}"
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return LogError(f"the disk of {self.folder} is full; the session ends, {kept}")
@@ -393,6 +411,18 @@ class SessionLog:
             attributes = {"mouse_id": self._mouse_id, "session_type": self.kind, "ended_by": self.ended_by}
             for name, value in (attributes | self._versions | self.notes).items():
                 file.root._v_attrs[name] = value
+
+    def _compare(self) -> None:
+        """Read the files back: as many rows as frames as rows of /frames, or raise LogError."""
+        if self._error:
+            return  # it says already what is missing
+        text = (self.folder / "VideoTimestamp.txt").read_text(encoding="utf-8")
+        rows = len(text.splitlines()) - 1
+        with tables.open_file(str(self._stream_path)) as file:
+            counts = {"rows": rows, "frames": len(file.root.raw_images), "rows of /frames": len(file.root.frames)}
+        if len({*counts.values(), self.frames}) > 1:
+            told = ", ".join(f"{count} {what}" for what, count in counts.items())
+            raise LogError(f"the files in {self.folder} do not agree with {self.frames} frames: {told}")
 
     def _add_summary_row(self) -> None:
         path = self._settings.data_root / self._settings.summary_file

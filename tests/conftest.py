@@ -244,7 +244,8 @@ def loudspeaker():
 def gpio_env(log, **more):
     """Return the environment in which the real rpi-lgpio drives a chip in memory."""
     folder = str(FAKES / "lgpio_memory")
-    return {"PYTHONPATH": folder, "RPI_LGPIO_REVISION": "c03114", "LGPIO_LOG": str(log), **more}
+    env = {"PYTHONPATH": folder, "RPI_LGPIO_REVISION": "c03114", "LGPIO_LOG": str(log)}
+    return env | {"TMPDIR": str(Path(log).parent)} | more  # the lock of the pins is there: one rig a test
 
 
 def read_edges(log):

@@ -22,6 +22,7 @@ needs_lgpio = pytest.mark.skipif(importlib.util.find_spec("RPi") is None, reason
 @pytest.fixture(params=["simulated", pytest.param("gpio", marks=needs_lgpio)])
 def kind(request, monkeypatch, tmp_path):
     """Both kinds of pins; the real library finds a chip in memory."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     if request.param == "gpio":
         for key, value in gpio_env(tmp_path / "edges").items():
             monkeypatch.setenv(key, value)
@@ -87,6 +88,22 @@ def test_board_numbering(settings, tmp_path, monkeypatch):
     assert {gpio for _, gpio, _ in read_edges(tmp_path / "edges")} == {4, 18, 21, 27}, (
         "pins 7, 12, 40 and 13 of the header"
     )
+
+
+@needs_lgpio
+def test_a_second_process_is_told_who_holds_the_pins(tmp_path):
+    env = gpio_env(tmp_path / "edges")
+    first = subprocess.Popen(
+        [sys.executable, "-m", "rig.outputs", "light", "--seconds", "0.9"],
+        cwd=ROOT, env=os.environ | env, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_until(lambda: (21, 1) in [edge[1:] for edge in read_edges(tmp_path / "edges")])
+    second = bench("fail", env=env)
+    first.communicate(timeout=20)
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert f"the output pins are held by process {first.pid} since" in second.stderr
+    assert "outputs.py light --seconds 0.9; end that first" in second.stderr
+    assert bench("fail", "--seconds", "0.05", env=env).returncode == 0, "free again"
 
 
 SCRIPT_THAT_DIES = """

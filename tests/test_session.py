@@ -1,5 +1,6 @@
 """Whole sessions, run as a user runs them."""
 
+import contextlib
 import csv
 import json
 import os
@@ -361,29 +362,74 @@ def test_a_terminal_that_goes_away_does_not_end_the_session(run):
     assert run.session().attribute("ended_by") == "finished"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
-@pytest.mark.parametrize(
-    ("megabytes", "fragment"), [(6, "is full; the session ends"), (0.008, "no session can be stored")]
-)
-def test_full_disk(run, megabytes, fragment):
+@pytest.fixture
+def small_disk(run):
+    """A file system of 60 MB for the data."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small file system")
     run.data.mkdir()
-    options = f"size={round(megabytes * 1024)}k"
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(run.data)], capture_output=True).returncode:
+    command = ["mount", "-t", "tmpfs", "-o", "size=60m", "none", str(run.data)]
+    if subprocess.run(command, capture_output=True).returncode:
         pytest.skip("a small file system cannot be mounted here")
+    yield run.data
+    subprocess.run(["umount", str(run.data)], check=True)
+
+
+def fill(folder):
+    """Fill the disk to the last byte."""
+    with (folder / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_disk_that_fills_up_in_the_middle(run, small_disk):
+    process = run.start(fast=False)
     try:
-        done = run()
-        assert done.returncode == 1
-        assert fragment in done.stderr
-        assert "Traceback" not in done.stderr
-        if megabytes > 1:
-            session = run.session()
-            assert len(session.images) > 50
-            assert len(session.images) <= len(session.rows) <= len(session.images) + 1
-            assert f"{len(session.images)} frames are safe" in done.stderr
-        else:
-            assert not list(run.data.glob("m1/*"))
+        folder = run.wait_for_rows(20)
+        fill(small_disk)
+        output, _ = process.communicate(timeout=60)
     finally:
-        subprocess.run(["umount", str(run.data)], check=True)
+        end(process)
+    assert process.returncode == 1, output
+    assert f"the disk of {folder} is full; the session ends" in output
+    assert "Traceback" not in output
+    session = Session(folder)
+    assert len(session.images) >= 20
+    assert len(session.images) <= len(session.rows) <= len(session.images) + 1
+    assert f"{len(session.images)} frames are safe" in output
+
+
+def test_disk_that_is_full_at_the_start(run, small_disk):
+    fill(small_disk)
+    done = run(settings=SHORT | {"total_trials": "1"})
+    assert done.returncode == 2
+    assert "the session may need" in done.stderr
+    assert "0.00 GB are free" in done.stderr
+    assert not list(small_disk.glob("m1/*"))
+
+
+def test_a_session_that_would_not_fit_is_refused(run, small_disk):
+    done = run(settings=SHORT | {"total_trials": "100"})
+    assert done.returncode == 2
+    # (7 + 100 * (8 + 3)) s at 15 frames/s of 128 x 128 x 3 bytes
+    assert "the session may need 0.82 GB, 0.06 GB are free; free some, or lower total_trials" in done.stderr
+    assert not list(small_disk.iterdir())
+
+
+def test_files_that_do_not_agree_are_shouted_about(run):
+    process = run.start(
+        fast=False, settings=SHORT | {"total_trials": "1", "initial_rest_dur": "2", "max_trial_dur": "2"}
+    )
+    try:
+        folder = run.wait_for_rows(10)
+        with (folder / "VideoTimestamp.txt").open("a") as file:
+            file.write("99\tan extra row\n")
+        output, _ = process.communicate(timeout=60)
+    finally:
+        end(process)
+    assert process.returncode == 1
+    assert "do not agree with" in output
+    assert "Traceback" not in output
 
 
 def test_summary_has_a_row_per_session(run):
