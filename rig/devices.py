@@ -100,7 +100,6 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
     settings = rig.options.settings
     boxes = {roi.name.lower(): roi.place() for roi in rois}
     used = settings.model_copy(update={"placed": settings.placed | boxes})
-    rig.camera.begin_session()
     with signals.at_safe_points():
         log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
         if rig.options.baseline_s is not None:
@@ -110,10 +109,12 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
                 try:
                     rig.outputs.trigger.on()
                     rig.outputs.light.on()
+                    rig.camera.begin_session()  # last: the first frame must not have waited
                     yield Recording(rig, rois, log, status)
                 finally:
                     rig.tone.play(0.0)
                     log.lost = rig.camera.lost
+                    log.notes["tone_underflows"] = rig.tone.underflows
                     rig.outputs.all_off()
         finally:
             print_summary(log)

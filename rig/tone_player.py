@@ -10,8 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -121,6 +119,7 @@ class TonePlayer:
                 cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # ALSA writes a hundred lines on devices that are absent, and on underruns
                 pass_fds=[file.fileno()],
                 start_new_session=True,  # Ctrl-C must reach the script alone
             )
@@ -226,19 +225,6 @@ def map_shared(fd: int) -> Any:
     return np.frombuffer(mmap.mmap(fd, mmap.PAGESIZE), SHARED, count=1)[0]
 
 
-@contextmanager
-def stderr_hidden() -> Iterator[None]:
-    """Keep PortAudio's hundred lines on absent ALSA devices off the terminal."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
-
-
 def serve(fd: int) -> int:
     """Play what the shared memory says until standard input ends."""
     try:
@@ -255,8 +241,7 @@ def serve(fd: int) -> int:
         shared["called_back_s"] = time.monotonic()
         return samples.tobytes(), pyaudio.paContinue
 
-    with stderr_hidden():
-        audio = pyaudio.PyAudio()
+    audio = pyaudio.PyAudio()
     try:
         stream = audio.open(
             RATE_HZ, 1, pyaudio.paFloat32, output=True, frames_per_buffer=BUFFER_FRAMES, stream_callback=callback
