@@ -12,8 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Generic, NamedTuple, NoReturn, TypeVar
 
+from tables import HDF5ExtError
+
 from rig.errors import RigError, SettingsError
 from rig.session_log import check_data_root
+from rig.session_tables import cut_short, join
 from rig.settings import RigSettings, add_config_arguments, load, parse_overrides
 from rig.status import console, print_banner
 
@@ -91,10 +94,24 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         )
     print_banner(simulated_devices(settings))
     if unused:
-        console.print(f"not used by this experiment: {', '.join(unused)}")
+        console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
     check_data_root(settings)
+    finish_sessions_cut_short(settings)
     mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
     return Options(settings, mouse_id, config, args.section, not args.no_window, args.fast, args.baseline)
+
+
+def finish_sessions_cut_short(settings: RigSettings) -> None:
+    """Finish the files of sessions below data_root that a kill or a power cut has left open, and say so."""
+    for folder in cut_short(settings.data_root):
+        try:
+            join(folder, {})
+        except (OSError, ValueError, HDF5ExtError) as error:
+            console.print(
+                f"{folder}: this session was cut short, and its files cannot be finished ({error})", soft_wrap=True
+            )
+        else:
+            console.print(f"{folder}: this session was cut short; its files are finished now", soft_wrap=True)
 
 
 def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None) -> argparse.Namespace:

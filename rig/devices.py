@@ -91,7 +91,9 @@ def keep_places(options: Options[Any], boxes: dict[str, Any]) -> None:
     try:
         save_placed(options.config, options.section, boxes)
     except OSError as error:
-        console.print(f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})")
+        console.print(
+            f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})", soft_wrap=True
+        )
 
 
 @contextmanager

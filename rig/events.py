@@ -40,6 +40,10 @@ class Events:
         when_s = time.monotonic() if time_s is None else time_s
         self._events.append(Event(when_s, self.frame, device, value, detail))
 
+    def since(self, n: int) -> list[Event]:
+        """Return the events after the first n, as they came."""
+        return self._events[n:]
+
     def in_order(self) -> list[Event]:
         """Return all events by time."""
         return sorted(self._events)

@@ -22,8 +22,9 @@ import tables
 
 from rig.errors import LogError, RigError, SettingsError
 from rig.events import Events
-from rig.frame_file import FrameFile, Header, extended
+from rig.frame_file import FrameFile, Header
 from rig.frames import Frame
+from rig.session_tables import GrowingTables, join
 from rig.settings import ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
 
@@ -32,11 +33,6 @@ BYTES_OF_A_ROW = 200  # in VideoTimestamp.txt, /frames and /events together
 SPARE_BYTES = 4 * 2**20
 PUBLISH_EVERY_S = 0.25
 VERSIONS_OF = ("numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio")
-
-# Times of /frames: on the clock of the experiment, of capture, age at decision, of output (monotonic clock).
-FRAME_TIMES = ("time_s", "captured_s", "age_s", "output_s")
-# Of /events in the HDF5 file; text is UTF-8.
-EVENT = np.dtype([("time_s", "f8"), ("frame", "i8"), ("device", "S16"), ("value", "f8"), ("detail", "S120")])
 
 
 def check_data_root(settings: RigSettings) -> None:
@@ -104,6 +100,10 @@ def library_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue  # an optional device
     return versions
+
+
+Item = tuple[np.ndarray, str, tuple[float, ...]]
+"""Of the writer's queue: image, row of VideoTimestamp.txt, record of /frames."""
 
 
 class RowFile:
@@ -185,16 +185,14 @@ class SessionLog:
         self.ended_by = ""
         self.kind = settings.session_type.name
         self.notes: dict[str, int | float | str] = {}
-        self._numbers = array("q")
-        self._times = {name: array("d") for name in FRAME_TIMES}
+        self._events_stored = 0
+        self._times_s, self._latencies_s = array("d"), array("d")
         self._trial = 0
         self._error: LogError | None = None
         self._closed = False
         width, height = settings.resolution
         self._shape = (height, width, 3)
-        self._queue: queue.Queue[tuple[np.ndarray, str] | None] = queue.Queue(
-            max(16, BUFFER_BYTES // (height * width * 3))
-        )
+        self._queue: queue.Queue[Item | None] = queue.Queue(max(16, BUFFER_BYTES // (height * width * 3)))
         self._versions = {"code_version": code_version()} | library_versions()
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.began = datetime.now()
@@ -203,6 +201,8 @@ class SessionLog:
         try:
             save_session_copy(settings, self.folder / "config.ini")
             self._rows = RowFile(self.folder / "VideoTimestamp.txt", "\t".join(columns))
+            about = {"mouse_id": mouse_id, "session_type": self.kind} | self._versions
+            self._tables = GrowingTables(self.folder, settings.raw_image_file, about)
             self._stream = FrameFile(self._stream_path, header)
         except OSError as error:
             shutil.rmtree(self.folder)
@@ -242,27 +242,27 @@ class SessionLog:
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
         values |= {"reward": step.reward, "trial": step.trial}
         line = "\t".join(str(values[name]) for name in self._columns) + "\n"
-        if not self._put((frame.image, line)):
+        age_s, output_s = decided_s - frame.captured_s, acted_s
+        record = (frame.number, frame.time_s, frame.captured_s, age_s, output_s)
+        if not self._put((frame.image, line, record)):
             self.unsaved += 1
             self._events.add("log", self.unsaved, "the disk is too slow: this frame was not stored")
             return
         self.frames += 1
-        self._numbers.append(frame.number)
-        times = (frame.time_s, frame.captured_s, decided_s - frame.captured_s, acted_s)
-        for name, value in zip(FRAME_TIMES, times, strict=True):
-            self._times[name].append(value)
+        self._times_s.append(frame.time_s)
+        self._latencies_s.append(output_s - frame.captured_s)
 
     def latency_ms(self) -> tuple[float, float]:
         """Return median and 99th percentile of the time from capture to commanded output, ms; NaN without frames."""
         if not self.frames:
             return float("nan"), float("nan")
-        latencies = (np.array(self._times["output_s"]) - np.array(self._times["captured_s"])) * 1e3
-        return float(np.median(latencies)), float(np.percentile(latencies, 99))
+        latencies_ms = np.array(self._latencies_s) * 1e3
+        return float(np.median(latencies_ms)), float(np.percentile(latencies_ms, 99))
 
     def summary(self) -> dict[str, Any]:
         """Return everything that the summary CSV can hold."""
         median, p99 = self.latency_ms()
-        times, ended = self._times["time_s"], datetime.now()
+        times, ended = self._times_s, datetime.now()
         lasted_s = times[-1] - times[0] if len(times) > 1 else 0.0
         return to_strings(self._settings) | {
             "mouse_id": self._mouse_id,
@@ -300,7 +300,8 @@ class SessionLog:
         if self._trial:
             self._events.add("trial", self._trial, f"end: {self.ended_by}")
         self._end_writer()
-        for step in (self._rows.close, self._stream.close, self._add_tables, self._compare, self._add_summary_row):
+        closing = (self._store_events, self._rows.close, self._stream.close, self._join_tables)
+        for step in (*closing, self._compare, self._add_summary_row):
             try:
                 step()
             except (OSError, tables.HDF5ExtError, LogError) as error:
@@ -332,7 +333,7 @@ class SessionLog:
             self.fails += step.outcome == FAIL
             self._events.add("trial", step.trial, f"end: {'success' if step.outcome == SUCCESS else 'time is over'}")
 
-    def _put(self, item: tuple[np.ndarray, str]) -> bool:
+    def _put(self, item: Item) -> bool:
         """Hand an item to the writer; return False if the queue is full and the session must not wait."""
         while self._writer.is_alive():
             try:
@@ -358,8 +359,9 @@ class SessionLog:
         publish_at_s = time.monotonic() + PUBLISH_EVERY_S
         try:
             while (item := self._next_item()) is not None:
-                for image, line in item:
+                for image, line, record in item:
                     self._rows.append(line)
+                    self._tables.add_frame(record)
                     self._stream.append(image)
                 if time.monotonic() >= publish_at_s:
                     self._publish()
@@ -370,7 +372,7 @@ class SessionLog:
         except Exception as error:
             self._error = LogError(f"the session can no longer be stored: {type(error).__name__}: {error}")
 
-    def _next_item(self) -> list[tuple[np.ndarray, str]] | None:
+    def _next_item(self) -> list[Item] | None:
         """Return what waits, nothing after a while without, None at the end."""
         try:
             item = self._queue.get(timeout=PUBLISH_EVERY_S)
@@ -379,9 +381,16 @@ class SessionLog:
         return None if item is None else [item]
 
     def _publish(self) -> None:
-        """Bring rows to disk, then frames: a frame that is kept has its row."""
+        """Bring rows to disk, then frames: a frame that is kept has its rows."""
         self._rows.sync()
+        self._store_events()
+        self._tables.sync()
         self._stream.publish()
+
+    def _store_events(self) -> None:
+        events = self._events.since(self._events_stored)
+        self._tables.add_events(events)
+        self._events_stored += len(events)
 
     def _explain(self, error: Exception) -> LogError:
         if isinstance(error, LogError):
@@ -392,25 +401,10 @@ class SessionLog:
         reason = " ".join(str(error).split())[-200:]
         return LogError(f"the files of {self.folder} cannot be written ({reason}); the session ends, {kept}")
 
-    def _add_tables(self) -> None:
-        """Add /frames, /events and the versions to the HDF5 file."""
-        stored = self._stream.n
-        frames = np.zeros(stored, [("number", "i8"), *((name, "f8") for name in FRAME_TIMES)])
-        frames["number"] = self._numbers[:stored]
-        for name in FRAME_TIMES:
-            frames[name] = self._times[name][:stored]
-        rows = [(e.time_s, e.frame, e.device.encode(), e.value, e.detail.encode()) for e in self._events.in_order()]
-        events = np.array(rows, EVENT)
-        needed = frames.nbytes + events.nbytes + 2**20
-        if shutil.disk_usage(self.folder).free < needed:
-            # PyTables reports no error on a full disk, and would leave a broken file.
-            raise OSError(errno.ENOSPC, "no space for /frames and /events")
-        with extended(self._stream_path), tables.open_file(str(self._stream_path), "a") as file:
-            file.create_table("/", "frames", frames, "one row per frame (s)")
-            file.create_table("/", "events", events, "what happened when; s, monotonic clock")
-            attributes = {"mouse_id": self._mouse_id, "session_type": self.kind, "ended_by": self.ended_by}
-            for name, value in (attributes | self._versions | self.notes).items():
-                file.root._v_attrs[name] = value
+    def _join_tables(self) -> None:
+        """Put /frames, /events and the attributes into the HDF5 file."""
+        self._tables.close()
+        join(self.folder, {"session_type": self.kind, "ended_by": self.ended_by} | self.notes)
 
     def _compare(self) -> None:
         """Read the files back: as many rows as frames as rows of /frames, or raise LogError."""

@@ -277,12 +277,59 @@ def test_killed_script_leaves_pins_low_and_files_whole(run, tmp_path):
         process.communicate(timeout=20)
     finally:
         end(process)
-    session = Session.__new__(Session)
-    session.folder = folder
+    session = Session(folder)
     wait_until(
         lambda: {gpio: lv for _, gpio, lv in read_edges(tmp_path / "edges")} == dict.fromkeys((27, 12, 21, 17), 0)
     )
-    assert 0 < len(session.images) <= len((folder / "VideoTimestamp.txt").read_text().splitlines()) - 1
+    assert 0 < len(session.images) <= len(session.rows)
+    done = finished(run())
+    assert f"{folder}: this session was cut short; its files are finished now" in done.stdout
+    frames, events = session.table("frames"), session.table("events")
+    assert len(frames) == len(session.images)
+    assert frames["number"].tolist() == session.column("frame", int)[: len(frames)].tolist()
+    assert {"light", "trigger"} <= {e["device"].decode() for e in events}
+    assert session.attribute("ended_by") == "cut short; joined afterwards"
+    assert session.attribute("mouse_id") == "m1"
+    assert not list(folder.glob("*.part"))
+    assert "cut short" not in run().stdout, "once is enough"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_any_moment_every_kept_frame_is_there(run, seed):
+    """kill -9: the HDF5 file opens as it is, every kept frame has its row, and at most the last second is missing."""
+    process = run.start(settings=SHORT | {"framerate": "60"}, fast=False)
+    try:
+        folder = run.wait_for_rows(1)
+        time.sleep(float(np.random.default_rng(seed).uniform(0.3, 1.8)))
+        process.kill()
+        process.communicate(timeout=20)
+    finally:
+        end(process)
+    session = Session(folder)
+    images = session.images
+    assert len(images) <= len(session.rows) <= len(images) + 60
+    assert session.column("frame", int).tolist() == list(range(len(session.rows)))
+    box = [int(v) for v in clh.GetConfigValues(folder)["m1_l"].split(",")]
+    dff = session.column("roi_dff")[: len(images)]
+    np.testing.assert_allclose(dff, direct_dff(images, box, 360), rtol=0, atol=1e-12)
+    subprocess.run([sys.executable, "-m", "rig.session_tables", folder], cwd=ROOT, check=True, capture_output=True)
+    assert len(session.table("frames")) == len(images)
+
+
+def test_a_running_session_is_not_finished_by_another(run):
+    process = run.start(settings=SHORT, fast=False)
+    try:
+        folder = run.wait_for_rows(5)
+        done = finished(run(mouse="other"))
+        assert "cut short" not in done.stdout
+        command = [sys.executable, "-m", "rig.session_tables", folder]
+        by_hand = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (by_hand.returncode, "still running" in by_hand.stderr) == (1, True)
+        assert len(list(folder.glob("*.part"))) == 3
+    finally:
+        end(process)
+        process.stdout.close()
+    assert not list(folder.glob("*.part"))
 
 
 def test_dead_guard_ends_the_session(run):
@@ -323,7 +370,7 @@ runpy.run_path({script!r}, run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("method", ["_put", "_count", "_end_writer", "_add_tables", "_add_summary_row"])
+@pytest.mark.parametrize("method", ["_put", "_count", "_end_writer", "_join_tables", "_add_summary_row"])
 def test_signals_in_the_middle_of_the_books_spoil_nothing(run, method):
     """Ctrl-C and SIGTERM at once, between any two steps of storing and closing: all files are complete."""
     code = IN_THE_MIDDLE.format(root=str(ROOT), script=str(SCRIPT), method=method)
