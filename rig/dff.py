@@ -10,8 +10,8 @@ BLUE, GREEN = 0, 1
 class RoiHistory(deque[np.ndarray]):
     """The last crops of one ROI, and their sum.
 
-    The sum is kept in integers while crops come and go, so that it never drifts and the cost of a
-    frame does not grow with the length of the history.
+    The sum is kept while crops come and go, so that the cost of a frame does not grow with the length of the
+    history.  Whole numbers below 2**53 are exact as float, so it never drifts.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ class RoiHistory(deque[np.ndarray]):
 
     def append(self, crop: np.ndarray) -> None:
         """Add a crop (height, width, 3) uint8 BGR; the oldest leaves when the history is full."""
-        crop = crop.copy()
+        colours = crop[..., : GREEN + 1].copy()
         if self.sum is None:
-            self.sum = np.zeros(crop.shape, np.int64)
+            self.sum = np.zeros(colours.shape)
         elif len(self) == self.maxlen:
             self.sum -= self[0]
-        self.sum += crop
-        super().append(crop)
+        self.sum += colours
+        super().append(colours)
 
     def baseline(self) -> np.ndarray | None:
-        """Return F0 (height, width, 3) float, the mean of each pixel, or None before the first frame."""
+        """Return F0 of blue and green (height, width, 2), the mean of each pixel, or None before the first frame."""
         return None if self.sum is None else self.sum / len(self)
 
 
@@ -47,8 +47,8 @@ def dff_map(image: np.ndarray, baseline: np.ndarray | None) -> np.ndarray:
     Parameters
     ----------
     image : array (height, width, 3) uint8, BGR
-    baseline : array (height, width, 3) float, or None
-        F0, from `RoiHistory.baseline`.
+    baseline : array (height, width, 2) float, or None
+        F0 of blue and green, from `RoiHistory.baseline`.
 
     Returns
     -------
@@ -57,14 +57,18 @@ def dff_map(image: np.ndarray, baseline: np.ndarray | None) -> np.ndarray:
     """
     if baseline is None:
         return np.zeros(image.shape[:2])
-    f, f0 = image[..., : GREEN + 1], baseline[..., : GREEN + 1]
-    dff = np.divide(f - f0, f0, out=np.zeros(f0.shape), where=f0 > 0)
+    change = image[..., : GREEN + 1] - baseline
+    if baseline.all():
+        dff = change / baseline
+    else:
+        dff = np.divide(change, baseline, out=np.zeros(change.shape), where=baseline > 0)
     corrected: np.ndarray = dff[..., GREEN] - dff[..., BLUE]
     return corrected
 
 
 def average_dff(crop: np.ndarray, history: RoiHistory) -> float:
     """Return `avgDff` of a crop against the frames before it, then let the crop join the history."""
-    dff = float(dff_map(crop, history.baseline()).mean())
+    n_pixels = crop.shape[0] * crop.shape[1]
+    dff: float = float(dff_map(crop, history.baseline()).sum()) / n_pixels
     history.append(crop)
     return dff
