@@ -11,19 +11,18 @@ import numpy as np
 import tables
 
 from rig.errors import SettingsError
-from rig.frame_file import repair
 from rig.frames import Frame
 from rig.pacing import Pacer
-from rig.settings import CameraSettings, from_strings
-
-HDF5_ENDINGS = {".hdf5", ".h5"}
+from rig.session_tables import join, was_cut_short
+from rig.settings import HDF5_ENDINGS, CameraSettings, from_strings
 
 
 class Recorded(NamedTuple):
-    """A frame as a recording holds it: number, time in s, image (height, width, 3) BGR."""
+    """A frame as a recording holds it: number, time, age at its decision (s), image (height, width, 3) BGR."""
 
     number: int
     time_s: float
+    age_s: float
     image: np.ndarray
 
 
@@ -56,8 +55,7 @@ class VideoStream:
         root = self._settings.vid_root
         if not root:
             raise SettingsError("vid_root is missing: name the session folder, HDF5 file or movie to replay")
-        path = Path(root).expanduser()
-        self._path = path / self._settings.raw_image_file if path.is_dir() else path
+        self._path = self._settings.recording()
         if not self._path.is_file():
             raise SettingsError(f"vid_root = {root}: there is no recording {self._path}")
         self.begin_session()
@@ -82,9 +80,8 @@ class VideoStream:
         if recorded is None:
             return None
         self._pacer.wait_for(recorded.time_s)
-        # A recorded frame comes into being when it is shown: it is never too late, so that a replay on a busy
-        # computer gives the same rows.
-        return Frame(recorded.number, recorded.time_s, time.monotonic(), recorded.image)
+        # As old as it was when it was decided on, whatever this computer is busy with: the same frames are too late.
+        return Frame(recorded.number, recorded.time_s, time.monotonic() - recorded.age_s, recorded.image)
 
     def stop(self) -> None:
         """Close the recording; harmless when repeated."""
@@ -97,7 +94,7 @@ class VideoStream:
             self._movie = None
 
     def _open_hdf5(self) -> Iterator[Recorded]:
-        repair(self._path)
+        self._finish_if_cut_short()
         try:
             self._file = tables.open_file(str(self._path), mode="r")
             images = self._file.get_node("/raw_images", classname="Array")
@@ -111,13 +108,26 @@ class VideoStream:
                 "needed are (n, height, width, 3) and uint8"
             )
         self._check_size(images.shape[2], images.shape[1])
-        numbers: Iterator[tuple[int, float]]
+        numbers: Iterator[tuple[int, float, float]]
         table: Any = self._file.root.frames[:] if "/frames" in self._file else np.zeros(0)
-        if len(table) == n and {"number", "time_s"} <= set(table.dtype.names or ()):
-            numbers = zip(table["number"].tolist(), table["time_s"].tolist(), strict=True)
+        names = set(table.dtype.names or ())
+        if len(table) == n and {"number", "time_s"} <= names:
+            ages_s = table["age_s"] if "age_s" in names else np.zeros(n)
+            numbers = zip(table["number"].tolist(), table["time_s"].tolist(), ages_s.tolist(), strict=True)
         else:
-            numbers = ((i, i / self._settings.framerate) for i in range(n))
-        return (Recorded(number, time_s, image) for (number, time_s), image in zip(numbers, images, strict=True))
+            numbers = ((i, i / self._settings.framerate, 0.0) for i in range(n))
+        return (Recorded(n, time_s, age_s, image) for (n, time_s, age_s), image in zip(numbers, images, strict=True))
+
+    def _finish_if_cut_short(self) -> None:
+        folder = self._path.parent
+        try:
+            if was_cut_short(folder):
+                join(folder, {})
+        except OSError as error:
+            raise SettingsError(
+                f"vid_root: the session {folder} was cut short and cannot be finished there ({error.strerror}); "
+                "copy it to a folder of yours"
+            ) from None
 
     def _open_movie(self) -> Iterator[Recorded]:
         movie = cv2.VideoCapture(str(self._path))
@@ -137,7 +147,7 @@ class VideoStream:
             good, image = movie.read()
             if not good:
                 return
-            yield Recorded(i, i / self._settings.framerate, image)
+            yield Recorded(i, i / self._settings.framerate, 0.0, image)
 
     def _check_size(self, width: int, height: int) -> None:
         if (width, height) != self._settings.resolution:

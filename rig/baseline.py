@@ -10,6 +10,7 @@ from rig.status import console
 
 STEP = 0.001  # of thresholds, ΔF/F
 ROWS = 12
+LARGEST = 9.99  # ΔF/F; a setting of 10 is refused
 
 
 def crossings_per_min(signal: np.ndarray, thresholds: np.ndarray, minutes: float) -> np.ndarray:
@@ -37,7 +38,8 @@ def crossings_per_min(signal: np.ndarray, thresholds: np.ndarray, minutes: float
 
 def threshold_for(signal: np.ndarray, rate_per_min: float, minutes: float) -> float | None:
     """Return the highest threshold, in steps of 0.001, that is crossed at least so often; None if none is."""
-    thresholds = np.arange(1, int(signal.max() / STEP) + 2) * STEP if signal.max() > 0 else np.array([STEP])
+    highest = np.clip(signal.max(), STEP, LARGEST)
+    thresholds = np.arange(1, int(highest / STEP) + 1) * STEP
     often_enough = thresholds[crossings_per_min(signal, thresholds, minutes) >= rate_per_min]
     return round(float(often_enough[-1]), 3) if len(often_enough) else None
 
@@ -51,7 +53,7 @@ def print_baseline(folder: Path, cfg: ClnfSettings) -> None:
         console.print("The baseline is too short for a table; record longer.")
         return
     minutes = len(signal) / cfg.framerate / 60
-    step = max(STEP, round(float(signal.max()) / ROWS, 3))
+    step = max(STEP, round(min(float(signal.max()), LARGEST) / ROWS, 3))
     thresholds = np.arange(1, ROWS + 1) * step
     table = Table("threshold (ΔF/F)", "crossings per minute", title=f"{minutes:.1f} minutes without trials")
     for threshold, rate in zip(thresholds, crossings_per_min(signal, thresholds, minutes), strict=True):

@@ -18,7 +18,7 @@ from rig.errors import RigError, SettingsError
 from rig.session_log import check_data_root
 from rig.session_tables import cut_short, join
 from rig.settings import RigSettings, add_config_arguments, load, parse_overrides
-from rig.status import console, print_banner
+from rig.status import console, print_banner, terminal
 
 SIMULATED = {"vid_source": "SimCameraStream", "outputs": "simulated", "tone": "simulated", "lick": "simulated"}
 CAN_BE_FAST = ("SimCameraStream", "VideoStream")
@@ -95,7 +95,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     print_banner(simulated_devices(settings))
     if unused:
         console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
-    check_data_root(settings)
+    check_data_root(settings, args.baseline)
     finish_sessions_cut_short(settings)
     mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
     return Options(settings, mouse_id, config, args.section, not args.no_window, args.fast, args.baseline)
@@ -229,11 +229,15 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         status = main()
     except RigError as error:
+        status = error.exit_status
+        if terminal.is_stuck:
+            os._exit(status)
         console.file = sys.stderr
         console.print(str(error), style="bold red", markup=False, soft_wrap=True)
-        status = error.exit_status
     except Stopped as stopped:
         status = stopped.exit_status
+    if terminal.is_stuck:
+        os._exit(status)  # all is closed, and Python would wait for the terminal
     try:
         sys.stdout.flush()
     except BrokenPipeError:

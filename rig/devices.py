@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from rig.outputs import Outputs
 from rig.preview import NoWindow, Window, open_window
 from rig.session_log import SessionLog
 from rig.settings import save_placed
-from rig.status import StatusLine, clock, console, print_summary
+from rig.status import StatusLine, clock, console, print_summaries
 from rig.tone_player import SimTone, TonePlayer, open_tone
 from rig.trials import Baseline, Step, Trials
 from roi_manager import Rect
@@ -33,6 +33,8 @@ class Rig(NamedTuple):
     lick: NoLick | LickDetector
     window: Window | NoWindow
     events: Events
+    logs: list[SessionLog]
+    """Of the sessions that were run: their summaries are shown when all devices are closed."""
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame of the camera; what happens until the next one is noted under its number."""
@@ -52,16 +54,19 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         A device is missing or fails, in a sentence.
     """
     settings, events = options.settings, Events()
+    logs: list[SessionLog] = []
     with (
+        ExitStack() as at_the_end,
         CameraFactory.open(settings, options.fast) as camera,
         closing(open_window(settings, options.window)) as window,
         open_tone(settings.tone, settings.tone_volume, events) as tone,
         closing(open_lick(settings, events)) as lick,
         Outputs(settings, events) as outputs,  # opened last, so closed first
     ):
+        at_the_end.callback(print_summaries, logs)
         camera.let_sense(tone, outputs.reward)
         lick.let_sense(outputs.reward)
-        yield Rig(options, camera, outputs, tone, lick, window, events)
+        yield Rig(options, camera, outputs, tone, lick, window, events, logs)
 
 
 def place_rois(rig: Rig) -> list[Rect] | None:
@@ -79,7 +84,8 @@ def place_rois(rig: Rig) -> list[Rect] | None:
         rois.append(Rect(name, x, y, w, h, color))
     rig.outputs.light.on()  # without the light there is nothing to place an ROI on
     if isinstance(rig.window, Window):
-        placed = rig.window.place_rois(rig.camera, rig.lick, rois)
+        with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
+            placed = rig.window.place_rois(rig.camera, rig.lick, rois)
         if placed is None:
             return None
         keep_places(rig.options, {name: placed.rois[name].place() for name in placed.moved})
@@ -102,24 +108,21 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
     settings = rig.options.settings
     boxes = {roi.name.lower(): roi.place() for roi in rois}
     used = settings.model_copy(update={"placed": settings.placed | boxes})
-    with signals.at_safe_points():
-        log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
-        if rig.options.baseline_s is not None:
-            log.kind = "baseline"
+    log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
+    if rig.options.baseline_s is not None:
+        log.kind = "baseline"
+    rig.logs.append(log)
+    with signals.at_safe_points(), log, StatusLine(unit, log) as status:
         try:
-            with log, StatusLine(unit, log) as status:
-                try:
-                    rig.outputs.trigger.on()
-                    rig.outputs.light.on()
-                    rig.camera.begin_session()  # last: the first frame must not have waited
-                    yield Recording(rig, rois, log, status)
-                finally:
-                    rig.tone.play(0.0)
-                    log.lost = rig.camera.lost
-                    log.notes["tone_underflows"] = rig.tone.underflows
-                    rig.outputs.all_off()
+            rig.outputs.trigger.on()
+            rig.outputs.light.on()
+            rig.camera.begin_session()  # last: the first frame must not have waited
+            yield Recording(rig, rois, log, status)
         finally:
-            print_summary(log)
+            rig.tone.play(0.0)
+            log.lost = rig.camera.lost
+            log.notes["tone_underflows"] = rig.tone.underflows
+            rig.outputs.all_off()
 
 
 class Recording:

@@ -98,9 +98,11 @@ def extended(path: Path) -> Iterator[None]:
     with path.open("rb") as file:
         kept.write_bytes(file.read(PAGE))
     sync(kept)
+    sync(path.parent)
     yield
     sync(path)
     kept.unlink()
+    sync(path.parent)  # the header is gone for good before anything else may rely on the new nodes
 
 
 def repair(path: Path) -> bool:
@@ -124,9 +126,12 @@ def kept_header(path: Path) -> Path:
 
 
 def sync(path: Path) -> None:
-    """Bring a file to disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Bring a file, or the names in a folder, to disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 class FrameFile:

@@ -62,11 +62,17 @@ class PinLock:
     """
 
     def __init__(self) -> None:
-        self._file = Path(tempfile.gettempdir(), "clopy_pins.lock").open("a+", encoding="utf-8")
+        path = Path(tempfile.gettempdir(), "clopy_pins.lock")
+        if not path.exists():
+            path.touch()
+            path.chmod(0o666)  # the next user of this computer must be able to take it
+        try:
+            self._file = path.open("r+", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"the lock of the output pins cannot be taken ({error}); remove {path}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self._file.seek(0)
             holder = self._file.read().strip()
             self._file.close()
             raise OutputError(f"the output pins are held by {holder}; end that first") from None
@@ -135,13 +141,13 @@ class Outputs:
             raise OutputError(self._error or "the guard of the output pins has died; all pins are low") from None
 
     def all_off(self) -> None:
-        """Drive every pin low, pulses included, and wait until it is done; with a dead guard there is nothing to do."""
-        if not self._error:
-            self._low.clear()
-            self.command("all_off")
-            if not self._low.wait(ANSWERS_WITHIN_S):
-                self._give_up()
-            self.check()
+        """Drive every pin low, pulses included, and wait until it is done; OutputError if the guard cannot."""
+        self._low.clear()
+        self.command("all_off")
+        if not self._low.wait(ANSWERS_WITHIN_S):
+            self._give_up()
+        if self._error:
+            raise OutputError(self._error)
 
     def check(self) -> None:
         """Raise OutputError if the guard has died or does not answer; called a few times a second."""
@@ -199,6 +205,8 @@ class Outputs:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+        if kind is None and self._error:
+            raise OutputError(self._error)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from rig.cli import signals
 from rig.dff import RoiHistory, dff_map
 from rig.errors import RigError, SettingsError
 from rig.frames import Frame
@@ -162,6 +163,7 @@ class Window:
         licked_s = 0.0
         try:
             while True:
+                signals.stop_if_asked()
                 frame = camera.read()
                 if frame is None:  # a recording has ended: show it again
                     camera.begin_session()

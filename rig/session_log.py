@@ -25,7 +25,7 @@ from rig.events import Events
 from rig.frame_file import FrameFile, Header
 from rig.frames import Frame
 from rig.session_tables import GrowingTables, join
-from rig.settings import ROOT, RigSettings, save_session_copy, to_strings
+from rig.settings import HDF5_ENDINGS, ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
 
 BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
@@ -35,8 +35,8 @@ PUBLISH_EVERY_S = 0.25
 VERSIONS_OF = ("numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio")
 
 
-def check_data_root(settings: RigSettings) -> None:
-    """See that a session could be stored, without leaving anything behind.
+def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> None:
+    """See that a session, or a baseline of so many seconds, could be stored, without leaving anything behind.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def check_data_root(settings: RigSettings) -> None:
         data_root cannot be written to, or the summary there has other columns.
     """
     folder = settings.data_root
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -54,7 +54,7 @@ def check_data_root(settings: RigSettings) -> None:
             f"data_root = {settings.data_root}: nothing can be written to {folder} ({error.strerror}); "
             "name a folder that is yours"
         ) from None
-    needed, free = most_bytes(settings), shutil.disk_usage(folder).free
+    needed, free = most_bytes(settings, baseline_s), shutil.disk_usage(folder).free
     if needed > free:
         raise SettingsError(
             f"data_root = {settings.data_root}: the session may need {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB "
@@ -74,12 +74,16 @@ def check_data_root(settings: RigSettings) -> None:
             )
 
 
-def most_bytes(settings: RigSettings) -> int:
+def most_bytes(settings: RigSettings, baseline_s: float | None) -> int:
     """Return the space that the longest session with these settings needs: every trial takes all its time."""
     width, height = settings.resolution
     rest_s = max(settings.success_rest_dur, settings.fail_rest_dur)
     seconds = settings.initial_rest_dur + settings.total_trials * (settings.max_trial_dur + rest_s)
-    return round(seconds * settings.framerate * (width * height * 3 + BYTES_OF_A_ROW)) + SPARE_BYTES
+    frames = (seconds if baseline_s is None else baseline_s) * settings.framerate
+    recording = settings.recording()
+    if settings.vid_source == "VideoStream" and recording.suffix.lower() in HDF5_ENDINGS and recording.is_file():
+        frames = min(frames, recording.stat().st_size / (width * height * 3))
+    return round(frames * (width * height * 3 + BYTES_OF_A_ROW)) + SPARE_BYTES
 
 
 def code_version() -> str:
@@ -315,11 +319,11 @@ class SessionLog:
             folder = self._settings.data_root / self._mouse_id / f"{self.began:%Y%m%d%H%M%S}"
             try:
                 folder.mkdir(parents=True)
-            except FileExistsError:
-                time.sleep(0.1)
-                self.began = datetime.now()
             except OSError as error:
-                raise LogError(f"the folder {folder} cannot be made: {error.strerror}") from None
+                if not folder.is_dir():
+                    raise LogError(f"the folder {folder} cannot be made: {error.strerror}") from None
+                time.sleep(0.1)  # another session of this mouse has begun in this second
+                self.began = datetime.now()
             else:
                 return folder
 

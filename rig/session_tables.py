@@ -96,14 +96,21 @@ def join(folder: Path, more_attributes: dict[str, Any]) -> None:
     if shutil.disk_usage(folder).free < frames.nbytes + events.nbytes + 2**20:
         # PyTables reports no error on a full disk, and would leave a broken file.
         raise OSError(errno.ENOSPC, "no space for /frames and /events")
-    with extended(stream), tables.open_file(str(stream), "a") as file:
-        stored = len(file.root.raw_images)  # records may be ahead of the frames
-        file.create_table("/", "frames", frames[:stored], "one row per frame (s)")
-        file.create_table("/", "events", np.sort(events, order="time_s", kind="stable"), "what happened when (s)")
-        for name, value in (about["attributes"] | more_attributes).items():
-            file.root._v_attrs[name] = value
+    if not is_joined(stream):
+        with extended(stream), tables.open_file(str(stream), "a") as file:
+            stored = len(file.root.raw_images)  # records may be ahead of the frames
+            file.create_table("/", "frames", frames[:stored], "one row per frame (s)")
+            file.create_table("/", "events", np.sort(events, order="time_s", kind="stable"), "what happened when (s)")
+            for name, value in (about["attributes"] | more_attributes).items():
+                file.root._v_attrs[name] = value
     for name in (FRAMES, EVENTS, ABOUT):
         (folder / name).unlink()
+
+
+def is_joined(stream: Path) -> bool:
+    """Return whether the tables are in the file already: the last step, removing what lay beside it, was cut short."""
+    with tables.open_file(str(stream)) as file:
+        return "/frames" in file and "/events" in file
 
 
 def is_running(folder: Path) -> bool:
@@ -116,10 +123,15 @@ def is_running(folder: Path) -> bool:
     return False
 
 
+def was_cut_short(folder: Path) -> bool:
+    """Return whether this is the folder of a session that has ended without its files being finished."""
+    return all((folder / name).exists() for name in (FRAMES, EVENTS, ABOUT)) and not is_running(folder)
+
+
 def cut_short(data_root: Path) -> Iterator[Path]:
     """Yield the folders of sessions that were cut short."""
     for about in sorted(data_root.glob(f"*/*/{ABOUT}")):
-        if (about.parent / FRAMES).exists() and not is_running(about.parent):
+        if was_cut_short(about.parent):
             yield about.parent
 
 

@@ -28,6 +28,8 @@ from rig.rule import Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 
+HDF5_ENDINGS = {".hdf5", ".h5"}
+
 # Keys that configurations of the original system carry and this one does not need.
 KEYS_OF_THE_ORIGINAL = frozenset(
     {
@@ -159,6 +161,11 @@ class CameraSettings(BaseModel):
     sensor_mode: int = setting("PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0)
     camera_timeout_s: float = setting("without a new frame for so long the session ends", "s", 1.0, gt=0)
     sim_camera_fails_at_s: float = setting("SimCameraStream: stop giving frames then; 0 never", "s", 0.0, ge=0)
+
+    def recording(self) -> Path:
+        """Return the HDF5 or movie file that `vid_root` names, itself or by its folder."""
+        path = Path(self.vid_root).expanduser()
+        return path / self.raw_image_file if path.is_dir() else path
 
     def frame_period_s(self) -> float:
         """Return the time between two frames in s."""
@@ -340,6 +347,12 @@ class TwoRoiSettings(ClnfSettings):
     def roi_names(self) -> list[str]:
         """Return the ROIs that the rule names."""
         return Rule(self.roi_operation).names
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid alone but not with the others."""
+        yield from super().contradictions()
+        if "roi" in self.roi_names():
+            yield f"roi_operation = {self.roi_operation}: no ROI may be called roi; roi_dff is the column of the rule"
 
 
 EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings, TwoRoiSettings)

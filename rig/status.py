@@ -4,7 +4,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.live import Live
@@ -18,6 +18,21 @@ REFRESH_S = 0.25
 FPS_OVER = 0.2  # share of the newest interval in the shown frame rate
 
 console = Console(highlight=False, markup=False)
+
+
+class Terminal:
+    """What is known of the terminal.
+
+    Attributes
+    ----------
+    is_stuck : bool
+        It takes no more text, as after Ctrl-S; who writes to it would wait for ever.
+    """
+
+    is_stuck = False
+
+
+terminal = Terminal()
 
 
 def clock(seconds: float) -> str:
@@ -97,6 +112,7 @@ class StatusLine:
     def __exit__(self, *_: object) -> None:
         self._texts.put(None)
         self._printer.join(1.0)
+        terminal.is_stuck = self._printer.is_alive()
 
 
 def print_banner(simulated: dict[str, str]) -> None:
@@ -107,10 +123,13 @@ def print_banner(simulated: dict[str, str]) -> None:
         console.print(Panel(lines, title=title, border_style="bold yellow", expand=False, padding=(1, 4)))
 
 
-def print_summary(log: SessionLog) -> None:
-    """Show how the session went, where anybody still reads."""
+def print_summaries(logs: Iterable[SessionLog]) -> None:
+    """Show how sessions went, where anybody still reads."""
+    if terminal.is_stuck:
+        return
     with contextlib.suppress(OSError):
-        print_table(log.summary(), log.notes)
+        for log in logs:
+            print_table(log.summary(), log.notes)
 
 
 def print_table(values: Mapping[str, object], notes: Mapping[str, object]) -> None:

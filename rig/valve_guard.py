@@ -29,6 +29,9 @@ MISSING_GPIO = (
 )
 
 
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
 class Pins(Protocol):
     """What drives the levels."""
 
@@ -172,8 +175,15 @@ def serve(guard: Guard) -> None:
             guard.command(line.decode())
 
 
+def end(number: int, _: object) -> None:
+    """End on the first signal; no other one may interrupt the closing."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> int:
-    """Own the pins until the input ends."""
+    """Own the pins until the input or a signal ends it."""
     parser = argparse.ArgumentParser(description="Owns the output pins; started by rig.outputs.")
     parser.add_argument("--simulated", action="store_true")
     parser.add_argument("--numbering", default="BCM")
@@ -182,7 +192,8 @@ def main() -> int:
     args = parser.parse_args()
     names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
     max_open_s = {name: float(seconds) for name, seconds in (pair.split("=") for pair in args.max_open)}
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in ENDING:
+        signal.signal(number, end)
     try:
         guard = Guard(SimulatedPins() if args.simulated else GpioPins(args.numbering), names, max_open_s)
     except Exception as error:

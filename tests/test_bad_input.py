@@ -26,6 +26,7 @@ CASES = [
     ([], {"vid_source": "HoloStream"}, "there is no camera of this name"),
     (["--data-root", "/proc/nothing"], {}, "data_root = /proc/nothing: nothing can be written to /proc"),
     (["--data-root", "a_file/below"], {}, "nothing can be written to"),
+    (["--data-root", "dangling"], {}, "nothing can be written to"),
     (["--mouse-id", ""], {}, "mouse ID ''"),
     (["--mouse-id", "a/b"], {}, "mouse ID 'a/b'"),
     (["--mouse-id", ".."], {}, "mouse ID '..'"),
@@ -42,6 +43,7 @@ def folder(tmp_path):
     (tmp_path / "other_size").mkdir()
     with tables.open_file(str(tmp_path / "other_size" / "image_stream.hdf5"), "w") as file:
         file.create_array("/", "raw_images", np.zeros((3, 10, 20, 3), np.uint8))
+    (tmp_path / "dangling").symlink_to(tmp_path / "a_disk_that_is_not_there")
     (tmp_path / "deep").mkdir()
     with tables.open_file(str(tmp_path / "deep" / "image_stream.hdf5"), "w") as file:
         file.create_array("/", "raw_images", np.zeros((3, 128, 128, 3), np.uint16))

@@ -211,6 +211,17 @@ def test_opencv_camera_that_stops_is_noticed(settings, tmp_path):
             camera.read()
 
 
+def test_a_session_begins_with_a_fresh_frame(settings, tmp_path):
+    """Frames that waited while the session was prepared are not handed over any more."""
+    source = str(write_movie(tmp_path / "movie.avi"))
+    cfg = settings(vid_source="OpenCVCameraStream", opencv_source=source, resolution="64, 48", bregma="24, 32", ppmm=5)
+    with CameraFactory(OpenCVCameraStream(to_strings(cfg)).start()) as camera:
+        time.sleep(0.5)  # all frames of the movie wait by now
+        camera.begin_session()
+        with pytest.raises(CameraError, match="stopped giving images"):
+            camera.read()
+
+
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [

@@ -81,6 +81,15 @@ def test_an_extension_that_was_cut_short_is_undone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["s.hdf5"]
 
 
+def test_the_header_is_on_disk_before_the_file_is_touched(tmp_path, monkeypatch):
+    path, synced = tmp_path / "s.hdf5", []
+    FrameFile(path, Header((8, 8, 3))).close()
+    monkeypatch.setattr("rig.frame_file.sync", lambda what: synced.append(what.name))
+    with extended(path):
+        assert synced == ["s.hdf5.header", tmp_path.name]
+    assert synced[2:] == ["s.hdf5", tmp_path.name], "the file before its header goes, and the folder after it"
+
+
 def test_views_and_wrong_frames(tmp_path):
     file = FrameFile(tmp_path / "s.hdf5", Header((8, 8, 3)))
     big = frames(1, (16, 16, 3))[0]

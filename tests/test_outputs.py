@@ -106,6 +106,13 @@ def test_a_second_process_is_told_who_holds_the_pins(tmp_path):
     assert bench("fail", "--seconds", "0.05", env=env).returncode == 0, "free again"
 
 
+def test_a_lock_of_somebody_else_is_one_sentence(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "clopy_pins.lock").mkdir()  # as little to be opened as a file of another user
+    with pytest.raises(OutputError, match=r"the lock of the output pins cannot be taken .*; remove "):
+        Outputs(settings(outputs="gpio"), Events())
+
+
 SCRIPT_THAT_DIES = """
 import os, sys, time
 sys.path.insert(0, {root!r})
@@ -141,27 +148,44 @@ def test_valve_closes_when_the_script_dies(number, tmp_path):
     assert closed_s < opened_s + 0.85, "before the end of the pulse of 0.9 s"
 
 
-def test_a_dead_guard_is_noticed_before_the_next_reward(kind, settings):
-    with Outputs(settings(outputs=kind), Events()) as outputs:
+def test_a_dead_guard_is_noticed_before_the_next_reward_and_at_the_end(kind, settings):
+    with pytest.raises(OutputError, match="has died"), Outputs(settings(outputs=kind), Events()) as outputs:
         os.kill(outputs._guard.pid, signal.SIGKILL)
         outputs._guard.wait()
         wait_until(lambda: outputs._error)
-        with pytest.raises(OutputError, match="guard of the output pins has died"):
-            outputs.reward.pulse(0.1)
-        with pytest.raises(OutputError, match="has died"):
-            outputs.check()
-        outputs.all_off()
+        for action in (lambda: outputs.reward.pulse(0.1), outputs.check, outputs.all_off):
+            with pytest.raises(OutputError, match="guard of the output pins has died"):
+                action()
+
+
+@needs_lgpio
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGHUP)], ids=str
+)
+def test_a_guard_that_is_told_to_end_closes_the_valve(settings, tmp_path, monkeypatch, numbers):
+    for key, value in gpio_env(tmp_path / "edges").items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(OutputError), Outputs(settings(outputs="gpio"), Events()) as outputs:
+        outputs.reward.pulse(0.9)
+        outputs.light.on()
+        wait_until(lambda: (21, 1) in [edge[1:] for edge in read_edges(tmp_path / "edges")])
+        for number in numbers:
+            os.kill(outputs._guard.pid, number)
+        outputs._guard.wait(10)
+        levels = {gpio: level for _, gpio, level in read_edges(tmp_path / "edges")}
+        assert levels == dict.fromkeys(PINS.values(), 0)
 
 
 def test_a_stuck_guard_is_noticed_and_ended(kind, settings, monkeypatch):
     monkeypatch.setattr("rig.outputs.ANSWERS_WITHIN_S", 0.3)
-    with Outputs(settings(outputs=kind), Events()) as outputs:
+    with pytest.raises(OutputError), Outputs(settings(outputs=kind), Events()) as outputs:
         outputs.check()
         wait_until(lambda: outputs._pinged_s == 0)
         outputs.check()
         os.kill(outputs._guard.pid, signal.SIGSTOP)
         time.sleep(0.1)
-        with pytest.raises(OutputError, match="does not answer"):  # noqa: PT012 - at some check
+        with pytest.raises(OutputError, match="does not answer"):
             for _ in range(20):
                 outputs.check()
                 time.sleep(0.1)
@@ -170,7 +194,7 @@ def test_a_stuck_guard_is_noticed_and_ended(kind, settings, monkeypatch):
 
 def test_a_guard_that_is_stuck_at_the_end_is_ended(kind, settings, monkeypatch):
     monkeypatch.setattr("rig.outputs.ANSWERS_WITHIN_S", 0.3)
-    with Outputs(settings(outputs=kind), Events()) as outputs:
+    with pytest.raises(OutputError), Outputs(settings(outputs=kind), Events()) as outputs:
         os.kill(outputs._guard.pid, signal.SIGSTOP)
         with pytest.raises(OutputError, match="does not answer"):
             outputs.all_off()
@@ -181,7 +205,7 @@ def test_a_guard_that_is_stuck_at_the_end_is_ended(kind, settings, monkeypatch):
 def test_a_pin_that_fails_takes_the_others_low_and_says_so(settings, tmp_path, monkeypatch):
     for key, value in gpio_env(tmp_path / "edges", LGPIO_FAIL_GPIO="12").items():
         monkeypatch.setenv(key, value)
-    with Outputs(settings(outputs="gpio"), Events()) as outputs:
+    with pytest.raises(OutputError), Outputs(settings(outputs="gpio"), Events()) as outputs:
         outputs.light.on()
         outputs.fail.pulse(0.05)  # going low fails
         wait_until(lambda: outputs._error)

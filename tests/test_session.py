@@ -14,9 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tables
 
 import helper as clh
 from conftest import ROOT, SCRIPT, SHARED, SHORT, Session, end, gpio_env, read_edges, wait_until
+from rig.frame_file import FrameFile, Header, extended
+from rig.session_tables import GrowingTables
 from rig.tones import get_bins, tone_index
 
 SHIPPED_SIZE = {key: value for key, value in SHORT.items() if key not in ("resolution", "bregma", "ppmm")}
@@ -236,6 +239,26 @@ def test_signals_end_the_session_in_order(run, tmp_path, number, status):
     assert session.attribute("ended_by") == {130: "Ctrl-C", 143: "SIGTERM", 129: "SIGHUP"}[status]
     levels = {gpio: level for _, gpio, level in read_edges(tmp_path / "edges")}
     assert levels == dict.fromkeys((27, 12, 21, 17), 0)
+
+
+def test_replay_of_late_frames_is_bit_exact(run):
+    """Frames that were decided too late in the session are so in its replay, too."""
+    process = run.start(settings=SHORT | {"framerate": "60", "total_trials": "2", "lick": "none"}, fast=False)
+    try:
+        folder = run.wait_for_rows(300)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.6)
+        process.send_signal(signal.SIGCONT)
+        run.wait_for_rows(600)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        end(process)
+    recorded = Session(folder)
+    assert sum(e["device"] == b"stale frame" for e in recorded.table("events")) >= 10
+    replay = {"vid_source": "VideoStream", "vid_root": str(folder), "lick": "none"}
+    finished(run("--config", str(folder / "config.ini"), settings=replay, mouse="replay", seed=None))
+    assert run.session("replay").without_time() == recorded.without_time()
 
 
 def test_stale_frames_never_pay(run):
@@ -461,6 +484,55 @@ def test_a_session_that_would_not_fit_is_refused(run, small_disk):
     # (7 + 100 * (8 + 3)) s at 15 frames/s of 128 x 128 x 3 bytes
     assert "the session may need 0.82 GB, 0.06 GB are free; free some, or lower total_trials" in done.stderr
     assert not list(small_disk.iterdir())
+
+
+def test_the_space_of_a_baseline_and_of_a_replay(run, small_disk):
+    finished(run("--baseline", "3", settings=SHORT | {"total_trials": "10000"}))
+    done = run("--baseline", "8000")
+    assert done.returncode == 2
+    assert "the session may need 5.93 GB" in done.stderr
+    folder = run.session().folder
+    replay = {"vid_source": "VideoStream", "vid_root": str(folder), "total_trials": "10000"}
+    assert (
+        "the recording ended"
+        in finished(run("--config", str(folder / "config.ini"), settings=replay, seed=None)).stdout
+    )
+
+
+def test_a_session_that_lost_power_while_its_tables_were_joined(run):
+    """The disk holds a half-written file, the header and the records beside it: all is put right."""
+    finished(run())
+    folder = run.session().folder
+    stream, frames = folder / "image_stream.hdf5", run.session().table("frames")
+    whole = len(run.session().images)
+    with pytest.raises(ZeroDivisionError):
+        join_again(folder, frames)
+    assert (folder / "image_stream.hdf5.header").exists()
+    stream.write_bytes(stream.read_bytes()[:-3000])
+    done = finished(run())
+    assert f"{folder}: this session was cut short; its files are finished now" in done.stdout
+    session = Session(folder)
+    assert len(session.images) == len(session.table("frames")) == whole
+    assert sorted(p.name for p in folder.iterdir()) == ["VideoTimestamp.txt", "config.ini", "image_stream.hdf5"]
+
+
+def join_again(folder, frames):
+    """Take a finished session back to the moment before its tables are joined, and fail in the middle of joining."""
+    stream = folder / "image_stream.hdf5"
+    with tables.open_file(str(stream), "a") as file:
+        images = file.root.raw_images[:]
+    stream.unlink()
+    growing = FrameFile(stream, Header(images.shape[1:]))
+    for image in images:
+        growing.append(image)
+    growing.close()
+    beside = GrowingTables(folder, stream.name, {"mouse_id": "m1"})
+    for record in frames:
+        beside.add_frame(tuple(record))
+    beside.close()
+    with extended(stream), tables.open_file(str(stream), "a") as file:
+        file.create_table("/", "frames", frames)
+        raise ZeroDivisionError
 
 
 def test_files_that_do_not_agree_are_shouted_about(run):

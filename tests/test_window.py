@@ -42,12 +42,13 @@ class ClientMessage(ctypes.Structure):
 class Hand:
     """The pointer and the keyboard on the screen."""
 
-    def __init__(self, display):
+    def __init__(self, display, process):
         self.env = os.environ | {"DISPLAY": display}
         self.window = ""
-        wait_until(self._find)
+        wait_until(lambda: self._find(process))
 
-    def _find(self):
+    def _find(self, process):
+        assert process.poll() is None, process.stdout.read()
         found = self.do("search", "--name", "Closed loop")
         self.window = found.split()[0] if found.strip() else ""
         return bool(self.window)
@@ -87,7 +88,7 @@ class Hand:
 def preview(run, screen, config):
     """A script that shows its preview, and the hand in front of it."""
     process = run.start("--config", str(config), settings=SLOW, window=True, fast=False, env={"DISPLAY": screen})
-    yield process, Hand(screen)
+    yield process, Hand(screen, process)
     end(process)
     process.stdout.close()
 
