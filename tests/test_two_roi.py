@@ -177,7 +177,7 @@ def test_reward_delay_is_in_seconds_at_any_framerate(run, script, framerate):
 
 @both
 def test_threshold_follows_the_mouse_and_the_reward_rate_stays_within_bounds(run, script):
-    """A long session: the mouse learns, the threshold rises after it, and it earns less than with the first threshold."""
+    """A long session: the mouse learns, the threshold rises after it, and it earns less than with a fixed one."""
     small = {"resolution": "64, 64", "bregma": "34, 32", "ppmm": "6.4", "roi_size": "0.5, 0.5", "framerate": "5"}
     trials = {"total_trials": "180", "max_trial_dur": "8", "initial_rest_dur": "5", "success_rest_dur": "2"}
     changes = small | trials | {"fail_rest_dur": "2", "reward_threshold": "0.06"}
