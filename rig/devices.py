@@ -108,21 +108,22 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
     settings = rig.options.settings
     boxes = {roi.name.lower(): roi.place() for roi in rois}
     used = settings.model_copy(update={"placed": settings.placed | boxes})
-    log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
-    if rig.options.baseline_s is not None:
-        log.kind = "baseline"
-    rig.logs.append(log)
-    with signals.at_safe_points(), log, StatusLine(unit, log) as status:
-        try:
-            rig.outputs.trigger.on()
-            rig.outputs.light.on()
-            rig.camera.begin_session()  # last: the first frame must not have waited
-            yield Recording(rig, rois, log, status)
-        finally:
-            rig.tone.play(0.0)
-            log.lost = rig.camera.lost
-            log.notes["tone_underflows"] = rig.tone.underflows
-            rig.outputs.all_off()
+    with signals.at_safe_points():
+        log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
+        if rig.options.baseline_s is not None:
+            log.kind = "baseline"
+        rig.logs.append(log)
+        with log, StatusLine(unit, log) as status:
+            try:
+                rig.outputs.trigger.on()
+                rig.outputs.light.on()
+                rig.camera.begin_session()  # last: the first frame must not have waited
+                yield Recording(rig, rois, log, status)
+            finally:
+                rig.tone.play(0.0)
+                log.lost = rig.camera.lost
+                log.notes["tone_underflows"] = rig.tone.underflows
+                rig.outputs.all_off()
 
 
 class Recording:

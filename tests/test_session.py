@@ -4,10 +4,12 @@ import contextlib
 import csv
 import json
 import os
+import pty
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 from datetime import datetime
 from pathlib import Path
@@ -533,6 +535,29 @@ def join_again(folder, frames):
     with extended(stream), tables.open_file(str(stream), "a") as file:
         file.create_table("/", "frames", frames)
         raise ZeroDivisionError
+
+
+def test_a_terminal_that_is_stopped_holds_nothing(run):
+    """Ctrl-S, or a frozen connection: the session goes on, and SIGTERM still ends it with all files complete."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(run.command(fast=False), cwd=run.tmp_path, stdin=slave, stdout=slave, stderr=slave)
+    try:
+        folder = run.wait_for_rows(5)
+        termios.tcflow(slave, termios.TCOOFF)
+        time.sleep(1.0)
+        stopped_at = len((folder / "VideoTimestamp.txt").read_text().splitlines())
+        run.wait_for_rows(stopped_at + 15)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(master)
+        os.close(slave)
+    session = Session(folder)
+    assert session.attribute("ended_by") == "SIGTERM"
+    assert len(session.rows) == len(session.images) == len(session.table("frames"))
 
 
 def test_files_that_do_not_agree_are_shouted_about(run):
