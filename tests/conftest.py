@@ -60,6 +60,17 @@ def settings(tmp_path):
     return make
 
 
+@pytest.fixture(scope="session")
+def real_recording(tmp_path_factory):
+    """Two minutes of a real mouse's cortex, rendered as a camera would have given it."""
+    if not SHARED.exists():
+        pytest.skip("no real recording here: ../shared is absent")
+    folder = tmp_path_factory.mktemp("real")
+    maker = SHARED / "data" / "widefield" / "make_image_stream.py"
+    subprocess.run([sys.executable, maker, folder, "--seconds", "120"], check=True, capture_output=True)
+    return folder
+
+
 def add_to_section(config, text):
     """Add lines to the section of the one-ROI script."""
     before = config.read_text()

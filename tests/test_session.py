@@ -19,7 +19,7 @@ import pytest
 import tables
 
 import helper as clh
-from conftest import ROOT, SCRIPT, SHARED, SHORT, Session, end, gpio_env, read_edges, wait_until
+from conftest import ROOT, SCRIPT, SHORT, Session, end, gpio_env, read_edges, wait_until
 from rig.frame_file import FrameFile, Header, extended
 from rig.session_tables import GrowingTables
 from rig.tones import get_bins, tone_index
@@ -606,12 +606,9 @@ def test_prompt_for_the_mouse(run):
     assert run.session("GT33").rows
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="no real recording here: ../shared is absent")
-def test_a_real_mouse(run, tmp_path):
-    maker = SHARED / "data" / "widefield" / "make_image_stream.py"
-    subprocess.run([sys.executable, maker, tmp_path / "real", "--seconds", "120"], check=True, capture_output=True)
+def test_a_real_mouse(run, real_recording):
     real = {
-        "vid_source": "VideoStream", "vid_root": str(tmp_path / "real"), "bregma": "120, 128", "ppmm": "20",
+        "vid_source": "VideoStream", "vid_root": str(real_recording), "bregma": "120, 128", "ppmm": "20",
         "roi": "M1_R", "reward_threshold": "0.015", "initial_rest_dur": "5", "success_rest_dur": "2",
         "fail_rest_dur": "3", "max_trial_dur": "6", "total_trials": "10",
     }  # fmt: skip

@@ -1,8 +1,6 @@
 """The script with a rule on several ROIs, and the control arms and the baseline of both scripts."""
 
 import re
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +8,7 @@ import pytest
 from test_session import COLUMNS, check_protocol, direct_dff, finished
 
 import helper as clh
-from conftest import SCRIPT, SHARED, SHORT, TWO_ROI_SCRIPT
+from conftest import SCRIPT, SHORT, TWO_ROI_SCRIPT
 from rig.baseline import crossings_per_min, threshold_for
 from rig.rule import Rule
 
@@ -261,13 +259,10 @@ def test_threshold_that_is_never_crossed_often_enough():
     assert threshold_for(np.array([0.0, 0.0105, 0.0, 0.0205, 0.0]), 2, 1) == 0.010
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="no real recording here: ../shared is absent")
 @pytest.mark.parametrize("operation", ["M1_R-BC_R", "M1_R*2-(BC_R+V1_R)/2"])
-def test_a_real_mouse(run, tmp_path, operation):
-    maker = SHARED / "data" / "widefield" / "make_image_stream.py"
-    subprocess.run([sys.executable, maker, tmp_path / "real", "--seconds", "90"], check=True, capture_output=True)
+def test_a_real_mouse(run, real_recording, operation):
     real = {
-        "vid_source": "VideoStream", "vid_root": str(tmp_path / "real"), "bregma": "120, 128", "ppmm": "20",
+        "vid_source": "VideoStream", "vid_root": str(real_recording), "bregma": "120, 128", "ppmm": "20",
         "roi_operation": operation, "reward_threshold": "0.008", "initial_rest_dur": "5", "success_rest_dur": "2",
         "fail_rest_dur": "2", "max_trial_dur": "6", "total_trials": "8",
     }  # fmt: skip
