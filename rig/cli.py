@@ -230,10 +230,9 @@ def run(main: Callable[[], int]) -> NoReturn:
         status = main()
     except RigError as error:
         status = error.exit_status
-        if terminal.is_stuck:
-            os._exit(status)
-        console.file = sys.stderr
-        console.print(str(error), style="bold red", markup=False, soft_wrap=True)
+        if not terminal.is_stuck:
+            console.file = sys.stderr
+            console.print(str(error), style="bold red", soft_wrap=True)
     except Stopped as stopped:
         status = stopped.exit_status
     if terminal.is_stuck:

@@ -43,7 +43,3 @@ class Events:
     def since(self, n: int) -> list[Event]:
         """Return the events after the first n, as they came."""
         return self._events[n:]
-
-    def in_order(self) -> list[Event]:
-        """Return all events by time."""
-        return sorted(self._events)

@@ -19,6 +19,7 @@ import tables
 PAGE = 4096
 END_OF_FILE_AT = 40  # in the HDF5 superblock, version 0 (HDF5 file format specification, II.A)
 NO_ADDRESS = 2**64 - 1  # of data without any
+UNKNOWN_LAYOUT = "this version of HDF5 lays out files in another way than rig.frame_file knows"
 U64 = struct.Struct("<Q")
 
 
@@ -35,7 +36,7 @@ def header_of(n: int, frame_shape: tuple[int, int, int]) -> tuple[bytearray, int
             image = file.get_file_image()
     start = len(image) - frames.size
     if image[start:] != frames.tobytes() or start > PAGE:
-        raise RuntimeError("this version of HDF5 lays out files in another way than rig.frame_file knows")
+        raise RuntimeError(UNKNOWN_LAYOUT)
     return bytearray(image[:start]), start
 
 
@@ -70,11 +71,11 @@ class Header:
             *(range(at, at + 8) for at in (*self._count_at, *sizes))
         )
         if start != start_two or len(self._count_at) != 2 or len(sizes) != 1 or not set(differing) <= known:
-            raise RuntimeError("this version of HDF5 lays out files in another way than rig.frame_file knows")
+            raise RuntimeError(UNKNOWN_LAYOUT)
         self._size_at = sizes[0]
         self._address_at = self._size_at - 8
         if U64.unpack_from(one, self._address_at)[0] != start:
-            raise RuntimeError("this version of HDF5 lays out files in another way than rig.frame_file knows")
+            raise RuntimeError(UNKNOWN_LAYOUT)
         self._page = one.ljust(PAGE, b"\0")
 
     def page(self, n: int) -> bytes:

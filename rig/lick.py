@@ -4,9 +4,7 @@
 """
 
 import argparse
-import os
 import random
-import tempfile
 import threading
 import time
 from contextlib import closing
@@ -16,6 +14,7 @@ from typing import Any, Protocol
 from rig.errors import LickError
 from rig.events import Events
 from rig.settings import OneRoiSettings, RigSettings, add_config_arguments, load, parse_overrides
+from rig.valve_guard import import_gpio
 
 POLL_S = 0.005
 CLOSED_WITHIN_S = 2.0
@@ -87,16 +86,13 @@ class GpioLick:
     """A lick detector with a digital output, high while the tongue touches."""
 
     def __init__(self, pin: int, numbering: str) -> None:
-        os.environ.setdefault("LG_WD", tempfile.gettempdir())  # lgpio leaves a FIFO in its working directory
         try:
-            from RPi import GPIO
-
-            GPIO.setwarnings(False)
-            GPIO.setmode(getattr(GPIO, numbering))
-            GPIO.setup(pin, GPIO.IN, pull_up_down=GPIO.PUD_DOWN)
+            gpio = import_gpio()
+            gpio.setmode(getattr(gpio, numbering))
+            gpio.setup(pin, gpio.IN, pull_up_down=gpio.PUD_DOWN)
         except Exception as error:
             raise LickError(MISSING_GPIO.format(error)) from None
-        self._gpio, self._pin = GPIO, pin
+        self._gpio, self._pin = gpio, pin
         self._open = True
 
     def read(self) -> bool:

@@ -1,5 +1,6 @@
 """The files of a session: folder, config.ini, VideoTimestamp.txt, image_stream.hdf5, the row in the summary."""
 
+import contextlib
 import csv
 import errno
 import os
@@ -246,15 +247,14 @@ class SessionLog:
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
         values |= {"reward": step.reward, "trial": step.trial}
         line = "\t".join(str(values[name]) for name in self._columns) + "\n"
-        age_s, output_s = decided_s - frame.captured_s, acted_s
-        record = (frame.number, frame.time_s, frame.captured_s, age_s, output_s)
+        record = (frame.number, frame.time_s, frame.captured_s, decided_s - frame.captured_s, acted_s)
         if not self._put((frame.image, line, record)):
             self.unsaved += 1
             self._events.add("log", self.unsaved, "the disk is too slow: this frame was not stored")
             return
         self.frames += 1
         self._times_s.append(frame.time_s)
-        self._latencies_s.append(output_s - frame.captured_s)
+        self._latencies_s.append(acted_s - frame.captured_s)
 
     def latency_ms(self) -> tuple[float, float]:
         """Return median and 99th percentile of the time from capture to commanded output, ms; NaN without frames."""
@@ -362,11 +362,11 @@ class SessionLog:
         """Write what comes, and bring it to disk a few times a second; the writer's thread."""
         publish_at_s = time.monotonic() + PUBLISH_EVERY_S
         try:
-            while (item := self._next_item()) is not None:
-                for image, line, record in item:
-                    self._rows.append(line)
-                    self._tables.add_frame(record)
-                    self._stream.append(image)
+            while True:
+                with contextlib.suppress(queue.Empty):
+                    if (item := self._queue.get(timeout=PUBLISH_EVERY_S)) is None:
+                        break
+                    self._store(item)
                 if time.monotonic() >= publish_at_s:
                     self._publish()
                     publish_at_s = time.monotonic() + PUBLISH_EVERY_S
@@ -376,13 +376,11 @@ class SessionLog:
         except Exception as error:
             self._error = LogError(f"the session can no longer be stored: {type(error).__name__}: {error}")
 
-    def _next_item(self) -> list[Item] | None:
-        """Return what waits, nothing after a while without, None at the end."""
-        try:
-            item = self._queue.get(timeout=PUBLISH_EVERY_S)
-        except queue.Empty:
-            return []
-        return None if item is None else [item]
+    def _store(self, item: Item) -> None:
+        image, line, record = item
+        self._rows.append(line)
+        self._tables.add_frame(record)
+        self._stream.append(image)
 
     def _publish(self) -> None:
         """Bring rows to disk, then frames: a frame that is kept has its rows."""

@@ -385,10 +385,11 @@ def describe(error: Mapping[str, Any], raw: Mapping[str, Any], model: type[BaseM
     return f"{key} = {value}{where}: {message}; {expected}"
 
 
-def is_given(model: type[BaseModel], key: str, value: str) -> bool:
-    """Return whether the line says something; `key =` alone does not where it must or where nothing is the default."""
-    field = model.model_fields[key]
-    return value != "" or not (field.is_required() or field.default in (None, ""))
+def given(model: type[BaseModel], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that are given; `key =` alone gives none that is required, or whose default is empty."""
+    fields = {key: field for key, field in model.model_fields.items() if key in values and key != "placed"}
+    may_be_empty = {key for key, field in fields.items() if field.is_required() or field.default in (None, "")}
+    return {key: values[key] for key in fields if values[key] != "" or key not in may_be_empty}
 
 
 def unit_of(field: Any) -> str:
@@ -409,7 +410,7 @@ def from_strings(model: type[Model], cfgDict: Mapping[str, str], source: str = "
     SettingsError
         With every complaint at once.
     """
-    raw = {key: value for key, value in cfgDict.items() if key in model.model_fields and is_given(model, key, value)}
+    raw = given(model, cfgDict)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -429,7 +430,8 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
         raise SettingsError(f"{path}: there is no such file; name a configuration with --config FILE")
     parser = RawConfigParser()
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+        text = path.read_text(encoding="utf-8")
+        parser.read_string(text, str(path))
     except (IniError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: the file cannot be read as INI: {reason}") from None
@@ -439,7 +441,7 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
             f"the file has {', '.join(parser.sections()) or 'no section'}"
         )
     own = RawConfigParser(default_section="no section is shared here")
-    own.read_string(path.read_text(encoding="utf-8"))
+    own.read_string(text)
     shared = set(parser.defaults()) - set(own[section])
     return dict(parser[section]), shared
 
@@ -496,7 +498,7 @@ def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, s
         f"{key} = {values[key]}: there is no such setting{nearest(key, known)}"
         for key in sorted(values.keys() - known - elsewhere)
     ]
-    raw: dict[str, Any] = {key: value for key, value in values.items() if key in known and is_given(model, key, value)}
+    raw = given(model, values)
     if places:
         raw["placed"] = places
     try:

@@ -21,7 +21,7 @@ import signal
 import sys
 import tempfile
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 MISSING_GPIO = (
     "the library RPi.GPIO does not work here ({reason}); on a Raspberry Pi install it with "
@@ -42,18 +42,24 @@ class Pins(Protocol):
         """Drive the pin."""
 
 
+def import_gpio() -> Any:
+    """Return the module RPi.GPIO, or what stands in for it on this computer; it may raise anything."""
+    os.environ.setdefault("LG_WD", tempfile.gettempdir())  # lgpio leaves a FIFO in its working directory
+    from RPi import GPIO
+
+    GPIO.setwarnings(False)
+    return GPIO
+
+
 class GpioPins:
     """Pins of a Raspberry Pi (rpi-lgpio) or a Jetson (Jetson.GPIO), both by the API of RPi.GPIO."""
 
     def __init__(self, numbering: str) -> None:
-        os.environ.setdefault("LG_WD", tempfile.gettempdir())  # lgpio leaves a FIFO in its working directory
         try:
-            from RPi import GPIO
+            self._gpio = import_gpio()
         except Exception as error:
             raise RuntimeError(MISSING_GPIO.format(reason=error)) from error
-        self._gpio = GPIO
-        GPIO.setwarnings(False)
-        GPIO.setmode(getattr(GPIO, numbering))
+        self._gpio.setmode(getattr(self._gpio, numbering))
 
     def claim(self, pin: int) -> None:
         """Make the pin an output and take it low."""

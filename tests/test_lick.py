@@ -54,7 +54,7 @@ class FakeBus:
 
 
 def licks(events, device="lick"):
-    return [event.value for event in events.in_order() if event.device == device]
+    return [event.value for event in sorted(events.since(0)) if event.device == device]
 
 
 def test_mpr121_touches_are_latched_and_noted():
@@ -163,4 +163,4 @@ def test_events_of_threads_come_in_order():
     events = Events()
     events.add("lick", 1)
     events.add("reward", 1, time_s=time.monotonic() - 5)
-    assert [event.device for event in events.in_order()] == ["reward", "lick"]
+    assert [event.device for event in sorted(events.since(0))] == ["reward", "lick"]

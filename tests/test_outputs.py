@@ -31,7 +31,9 @@ def kind(request, monkeypatch, tmp_path):
 
 def edges(events, name):
     return [
-        (event.value, event.time_s) for event in events.in_order() if event.device == name and event.detail == "driven"
+        (event.value, event.time_s)
+        for event in sorted(events.since(0))
+        if event.device == name and event.detail == "driven"
     ]
 
 
