@@ -26,10 +26,12 @@ def screen_in_memory(folder: str) -> Iterator[str]:
     """Yield the DISPLAY of a screen whose pixels are kept in a file of the folder."""
     read, write = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-noreset", "-nolisten", "tcp", "-fbdir", folder],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
+        [
+            "Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-noreset", "-nolisten", "tcp",
+            "-fbdir", folder,
+        ],
+        pass_fds=[write], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     os.close(write)
     with os.fdopen(read) as answer:
         number = answer.readline().strip()
