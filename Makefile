@@ -1,30 +1,52 @@
-# make setup   system packages, .venv, requirements
-# make run     a short simulated session
-# make test    lint, types, tests: what CI runs
-# make bench   speed, as ratios
+# make setup      system packages, .venv (CLNF), .venv-clmf (CLMF), requirements
+# make run        a short simulated CLNF session
+# make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
+# make test       lint, types, tests: what CI runs
+# make bench      speed, as ratios
 
 PYTHON ?= python3
 VENV := .venv/bin
+CLMF := .venv-clmf/bin
 READY := .venv/ready
+CLMF_READY := .venv-clmf/ready
+# DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs CLNF alone.
+ON_PI := $(shell grep -qs "Raspberry Pi" /proc/device-tree/model && echo yes)
 
-.PHONY: setup run test lint bench
+.PHONY: setup run run-clmf test lint test-clnf test-clmf bench
 
 setup:
 	PYTHON=$(PYTHON) tools/setup.sh
 
 $(READY): requirements.txt requirements-dev.txt tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh
+	PYTHON=$(PYTHON) tools/setup.sh clnf
+
+$(CLMF_READY): requirements.txt requirements-dev.txt requirements-clmf.txt tools/setup.sh
+	PYTHON=$(PYTHON) tools/setup.sh clmf
 
 run: $(READY)
-	tools/run_demo.sh
+	tools/run_demo.sh brain/cla_reward_punish_1roi.py
+
+run-clmf: $(CLMF_READY)
+	tools/run_demo.sh behavior/cla_dlc_trials_speed.py
 
 lint: $(READY)
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 
-test: lint
-	$(VENV)/pytest
+test: lint test-clnf test-clmf
 
-bench: $(READY)
+test-clnf: $(READY)
+	$(VENV)/pytest --ignore tests/clmf
+
+ifeq ($(ON_PI),yes)
+test-clmf:
+	@echo "SKIPPED: the tests of CLMF; DeepLabCut-Live is not installed on a Raspberry Pi"
+else
+test-clmf: $(CLMF_READY)
+	$(CLMF)/pytest tests/clmf tests/test_window.py
+endif
+
+bench: $(READY) $(CLMF_READY)
 	$(VENV)/python benchmarks/loop.py
+	$(CLMF)/python benchmarks/pose.py

@@ -81,7 +81,8 @@ class VideoStream:
             return None
         self._pacer.wait_for(recorded.time_s)
         # As old as it was when it was decided on, whatever this computer is busy with: the same frames are too late.
-        return Frame(recorded.number, recorded.time_s, time.monotonic() - recorded.age_s, recorded.image)
+        captured_s = time.monotonic() - recorded.age_s
+        return Frame(recorded.number, recorded.time_s, captured_s, recorded.image, recorded.age_s)
 
     def stop(self) -> None:
         """Close the recording; harmless when repeated."""

@@ -49,17 +49,21 @@ def measure_dff(side_px: int, n_frames: int) -> tuple[float, float]:
     return ours, median_us(lambda: direct_dff(crops[0], crops), 300)
 
 
+def run_session(script: Path, folder: str, settings: dict[str, object]) -> Path:
+    """Run a paced, simulated session without window as a process of its own; return its HDF5 file."""
+    command = [sys.executable, script, "--simulate", "--no-window", "--mouse-id", "bench", "--data-root", folder]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    subprocess.run([*command, "--seed", "1"], check=True, capture_output=True)
+    return next(Path(folder).glob("bench/*/image_stream.hdf5"))
+
+
 def measure_session(framerate: int, seconds: float) -> dict[str, float]:
     """Run a paced session without window; return latencies (ms) and losses."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"framerate": framerate, "initial_rest_dur": 2, "max_trial_dur": 2, "fail_rest_dur": 1}
         settings |= {"total_trials": max(1, round((seconds - 2) / 3)), "reward_threshold": 0.03, "success_rest_dur": 1}
-        command = [sys.executable, ROOT / "brain" / "cla_reward_punish_1roi.py", "--simulate", "--no-window"]
-        command += ["--mouse-id", "bench", "--data-root", folder, "--seed", "1"]
-        for key, value in settings.items():
-            command += ["--set", f"{key}={value}"]
-        subprocess.run(command, check=True, capture_output=True)
-        stream = next(Path(folder).glob("bench/*/image_stream.hdf5"))
+        stream = run_session(ROOT / "brain" / "cla_reward_punish_1roi.py", folder, settings)
         with tables.open_file(str(stream)) as file:
             frames = file.root.frames[:]
     latency_ms = (frames["output_s"] - frames["captured_s"]) * 1e3

@@ -22,6 +22,7 @@ from rig import cli
 from rig.baseline import print_baseline
 from rig.devices import Recording, Rig, open_rig, place_rois, recording
 from rig.dff import RoiHistory, average_dff
+from rig.preview_cortex import CortexPreview, make_rois
 from rig.settings import OneRoiSettings
 from rig.tones import get_bins
 from rig.trials import FAIL, SUCCESS, AdaptiveThreshold, DelayLine, open_trials
@@ -43,15 +44,14 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
     reward_threshold = adaptive.value
 
     for frame in rig.frames():
-        decided_s = time.monotonic()
-        fresh = decided_s - frame.captured_s <= cfg.max_frame_age_s()  # a late decision pays nothing
-
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):
             roi.avgDff = average_dff(roi.crop(frame.image), history)
         relAvgDff = rois[0].avgDff
 
         # What it means
+        age_s = frame.age_s()
+        fresh = age_s <= cfg.max_frame_age_s()  # a late decision pays nothing
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
         crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
         heard = tone_delay.push(frame.time_s, relAvgDff)
@@ -67,11 +67,13 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
             rig.outputs.reward.pulse(cfg.reward_s)
         if step.outcome == FAIL:
             rig.outputs.fail.pulse(cfg.fail_s)
+        if step.goes_dark:
+            rig.outputs.light.off()
         acted_s = time.monotonic()
 
         # Then keep books
         books.write(
-            frame, step, fresh, decided_s, acted_s,
+            frame, step, fresh, age_s, acted_s,
             roi_dff=relAvgDff, freq=round(rig.tone.hz), rew_threshold=reward_threshold,
             audio=int(rig.tone.hz > 0), lick=int(rig.lick.touched()),
         )  # fmt: skip
@@ -86,8 +88,8 @@ def main() -> int:
     """Prepare, preview, run."""
     options = cli.prepare(OneRoiSettings, __doc__)
     with open_rig(options) as rig:
-        rois = place_rois(rig)
-        if rois is None:
+        rois = make_rois(options.settings)
+        if not place_rois(rig, rois, CortexPreview(options.settings)):
             print("The window was closed: no session.")
             return 0
         with recording(rig, rois, COLUMNS, SIGNAL) as books:

@@ -22,6 +22,7 @@ from rig import cli
 from rig.baseline import print_baseline
 from rig.devices import Recording, Rig, open_rig, place_rois, recording
 from rig.dff import RoiHistory, average_dff
+from rig.preview_cortex import CortexPreview, make_rois
 from rig.rule import Rule
 from rig.settings import TwoRoiSettings
 from rig.tones import get_bins
@@ -45,15 +46,14 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
     rule = Rule(cfg.roi_operation)
 
     for frame in rig.frames():
-        decided_s = time.monotonic()
-        fresh = decided_s - frame.captured_s <= cfg.max_frame_age_s()  # a late decision pays nothing
-
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):
             roi.avgDff = average_dff(roi.crop(frame.image), history)
         relAvgDff = rule({roi.name: roi.avgDff for roi in rois})
 
         # What it means
+        age_s = frame.age_s()
+        fresh = age_s <= cfg.max_frame_age_s()  # a late decision pays nothing
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
         crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
         heard = tone_delay.push(frame.time_s, relAvgDff)
@@ -69,11 +69,13 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
             rig.outputs.reward.pulse(cfg.reward_s)
         if step.outcome == FAIL:
             rig.outputs.fail.pulse(cfg.fail_s)
+        if step.goes_dark:
+            rig.outputs.light.off()
         acted_s = time.monotonic()
 
         # Then keep books
         books.write(
-            frame, step, fresh, decided_s, acted_s,
+            frame, step, fresh, age_s, acted_s,
             roi_dff=relAvgDff, freq=round(rig.tone.hz), rew_threshold=reward_threshold,
             audio=int(rig.tone.hz > 0), lick=int(rig.lick.touched()),
             **{f"{roi.name}_dff": roi.avgDff for roi in rois},
@@ -90,8 +92,8 @@ def main() -> int:
     """Prepare, preview, run."""
     options = cli.prepare(TwoRoiSettings, __doc__)
     with open_rig(options) as rig:
-        rois = place_rois(rig)
-        if rois is None:
+        rois = make_rois(options.settings)
+        if not place_rois(rig, rois, CortexPreview(options.settings)):
             print("The window was closed: no session.")
             return 0
         columns = (*COLUMNS, *(f"{roi.name}_dff" for roi in rois))

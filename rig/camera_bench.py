@@ -10,7 +10,7 @@ import numpy as np
 
 from CameraFactory import CameraFactory
 from rig.cli import run
-from rig.settings import OneRoiSettings, add_config_arguments, load, parse_overrides, to_strings
+from rig.settings import OneRoiSettings, add_config_arguments, experiment_of, load, parse_overrides, to_strings
 
 
 def report(camera: CameraFactory, n_frames: int) -> str:
@@ -44,7 +44,8 @@ def bench(driver: Callable[[dict[str, str]], Any]) -> None:
         parser.add_argument("--frames", type=int, default=60, help="how many (default 60)")
         add_config_arguments(parser, OneRoiSettings.section)
         args = parser.parse_args()
-        settings, _ = load(OneRoiSettings, Path(args.config), args.section, parse_overrides(args.set))
+        config = Path(args.config)
+        settings, _ = load(experiment_of(config, args.section), config, args.section, parse_overrides(args.set))
         with CameraFactory(driver(to_strings(settings)).start()) as camera:
             print(report(camera, args.frames))
         return 0

@@ -17,19 +17,21 @@ from tables import HDF5ExtError
 from rig.errors import RigError, SettingsError
 from rig.session_log import check_data_root
 from rig.session_tables import cut_short, join
-from rig.settings import RigSettings, add_config_arguments, load, parse_overrides
+from rig.settings import ClnfSettings, RigSettings, add_config_arguments, load, parse_overrides
 from rig.status import console, print_banner, terminal
 
-SIMULATED = {"vid_source": "SimCameraStream", "outputs": "simulated", "tone": "simulated", "lick": "simulated"}
+SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
 CAN_BE_FAST = ("SimCameraStream", "VideoStream")
 MOUSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
-EPILOG = """examples
+BASELINE_EXAMPLE = (
+    "  %(prog)s --baseline 300                     before the first day: where would the threshold lie?\n"
+)
+EPILOG = f"""examples
   %(prog)s                                    the rig as config.ini sets it up
   %(prog)s --simulate                         a simulated mouse, on any computer
   %(prog)s --set total_trials=10 --set audio=0.5
-  %(prog)s --baseline 300                     before the first day: where would the threshold lie?
-  %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
+{BASELINE_EXAMPLE}  %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
                                               replay a recorded session
 
 exit status: 0 finished, or stopped with Esc; 1 the rig failed; 2 bad settings or arguments; 130 Ctrl-C; 143 SIGTERM"""
@@ -78,7 +80,8 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         With one sentence per complaint.
     """
     args = parse(model, doc, arguments)
-    overrides = (SIMULATED if args.simulate else {}) | parse_overrides(args.set)
+    simulated = {key: value for key, value in SIMULATED.items() if args.simulate and key in model.model_fields}
+    overrides = simulated | parse_overrides(args.set)
     if args.data_root is not None:
         overrides["data_root"] = args.data_root
     if args.seed is not None:
@@ -117,7 +120,10 @@ def finish_sessions_cut_short(settings: RigSettings) -> None:
 def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description=doc, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        description=doc,
+        epilog=EPILOG.replace(BASELINE_EXAMPLE, BASELINE_EXAMPLE if issubclass(model, ClnfSettings) else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add_config_arguments(parser, model.section)
     parser.add_argument("--mouse-id", metavar="ID", help="asked for without it")
@@ -126,12 +132,14 @@ def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None
     parser.add_argument("--no-window", action="store_true", help="start at once, without preview and window")
     parser.add_argument("--fast", action="store_true", help="do not wait for the time of simulated or replayed frames")
     parser.add_argument("--seed", metavar="N", help="the same order of silent trials, the same simulated mouse")
-    parser.add_argument(
-        "--baseline",
-        metavar="SECONDS",
-        type=positive_seconds,
-        help="record without trials, tone and water, and print how often the signal crosses which threshold by itself",
-    )
+    parser.set_defaults(baseline=None)
+    if issubclass(model, ClnfSettings):
+        parser.add_argument(
+            "--baseline",
+            metavar="SECONDS",
+            type=positive_seconds,
+            help="record without trials, tone and water; print how often the signal crosses which threshold by itself",
+        )
     return parser.parse_args(arguments)
 
 
@@ -148,10 +156,10 @@ def positive_seconds(text: str) -> float:
 
 def simulated_devices(settings: RigSettings) -> dict[str, str]:
     """Return {device: what stands in for it}."""
-    stand_ins = {"SimCameraStream": "a synthetic cortex", "VideoStream": f"a recording, {settings.vid_root}"}
+    stand_ins = {"SimCameraStream": "a drawn mouse", "VideoStream": f"a recording, {settings.vid_root}"}
     devices = {"camera": stand_ins.get(settings.vid_source, "")}
-    for device in ("outputs", "tone", "lick"):
-        devices[device] = "simulated" if getattr(settings, device) == "simulated" else ""
+    for device in ("outputs", "tone", "lick", "pose"):
+        devices[device] = "simulated" if getattr(settings, device, "") == "simulated" else ""
     return {device: what for device, what in devices.items() if what}
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from itertools import cycle
 from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
@@ -12,15 +11,15 @@ from rig.events import Events
 from rig.frames import Frame
 from rig.lick import LickDetector, NoLick, open_lick
 from rig.outputs import Outputs
-from rig.preview import NoWindow, Window, open_window
+from rig.preview import Mark, NoWindow, Preview, Window, open_window
 from rig.session_log import SessionLog
-from rig.settings import save_placed
+from rig.settings import save_lines, to_strings
 from rig.status import StatusLine, clock, console, print_summaries
 from rig.tone_player import SimTone, TonePlayer, open_tone
 from rig.trials import Baseline, Step, Trials
-from roi_manager import Rect
+from roi_manager import Circle, Rect
 
-COLORS = ((0, 0, 255), (255, 200, 0), (0, 255, 255), (255, 0, 255), (0, 160, 255))  # of the ROIs, BGR
+Roi = Rect | Circle
 
 
 class Rig(NamedTuple):
@@ -69,33 +68,37 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         yield Rig(options, camera, outputs, tone, lick, window, events, logs)
 
 
-def place_rois(rig: Rig) -> list[Rect] | None:
+def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> bool:
     """Show the preview, in which the user places the ROIs; what was moved is saved in the configuration.
+
+    Parameters
+    ----------
+    rig : Rig
+    rois : sequence of Rect or Circle
+        Moved in place.
+    preview : Preview
+        What the experiment shows.
 
     Returns
     -------
-    list of Rect or None
-        None when the window was closed: no session is wanted.
+    bool
+        False when the window was closed: no session is wanted.
     """
-    settings = rig.options.settings
-    rois = []
-    for name, color in zip(settings.roi_names(), cycle(COLORS), strict=False):
-        x, y, w, h = settings.roi_box(name)
-        rois.append(Rect(name, x, y, w, h, color))
     rig.outputs.light.on()  # without the light there is nothing to place an ROI on
     if isinstance(rig.window, Window):
         with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
-            placed = rig.window.place_rois(rig.camera, rig.lick, rois)
+            placed = rig.window.place_rois(rig.camera, rig.lick, rois, preview)
         if placed is None:
-            return None
-        keep_places(rig.options, {name: placed.rois[name].place() for name in placed.moved})
-    return rois
+            return False
+        keep_places(rig.options, [roi for roi in rois if roi.name in placed.moved])
+    return True
 
 
-def keep_places(options: Options[Any], boxes: dict[str, Any]) -> None:
+def keep_places(options: Options[Any], moved: Sequence[Roi]) -> None:
     """Write placed ROIs into the user's configuration; the session has them in its own copy in any case."""
+    before, after = (to_strings(settings) for settings in (options.settings, options.settings.with_places(moved)))
     try:
-        save_placed(options.config, options.section, boxes)
+        save_lines(options.config, options.section, {k: v for k, v in after.items() if before.get(k) != v})
     except OSError as error:
         console.print(
             f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})", soft_wrap=True
@@ -103,11 +106,23 @@ def keep_places(options: Options[Any], boxes: dict[str, Any]) -> None:
 
 
 @contextmanager
-def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str) -> Iterator["Recording"]:
-    """Begin a session: folder, light, trigger; on leaving, silence, all outputs low, the files, the summary."""
-    settings = rig.options.settings
-    boxes = {roi.name.lower(): roi.place() for roi in rois}
-    used = settings.model_copy(update={"placed": settings.placed | boxes})
+def recording(
+    rig: Rig, rois: Sequence[Roi], columns: Sequence[str], unit: str, marks: Sequence[Mark] = ()
+) -> Iterator["Recording"]:
+    """Begin a session: folder, light, trigger; on leaving, silence, all outputs low, the files, the summary.
+
+    Parameters
+    ----------
+    rig : Rig
+    rois : sequence of Rect or Circle
+    columns : sequence of str
+        Of VideoTimestamp.txt.
+    unit : str
+        Of the signal, as in 'ΔF/F'.
+    marks : sequence of Mark
+        What is drawn on the frame besides the ROIs.
+    """
+    used = rig.options.settings.with_places(rois)
     with signals.at_safe_points():
         log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
         if rig.options.baseline_s is not None:
@@ -118,12 +133,15 @@ def recording(rig: Rig, rois: Sequence[Rect], columns: Sequence[str], unit: str)
                 rig.outputs.trigger.on()
                 rig.outputs.light.on()
                 rig.camera.begin_session()  # last: the first frame must not have waited
-                yield Recording(rig, rois, log, status)
+                yield Recording(rig, rois, marks, log, status)
             finally:
                 rig.tone.play(0.0)
                 log.lost = rig.camera.lost
                 log.notes["tone_underflows"] = rig.tone.underflows
                 rig.outputs.all_off()
+                if used.trigger_stop_edge:
+                    rig.outputs.trigger.stop_edge()
+                    rig.outputs.all_off()
 
 
 class Recording:
@@ -136,9 +154,12 @@ class Recording:
         The user has pressed Esc.
     """
 
-    def __init__(self, rig: Rig, rois: Sequence[Rect], log: SessionLog, status: StatusLine) -> None:
+    def __init__(
+        self, rig: Rig, rois: Sequence[Roi], marks: Sequence[Mark], log: SessionLog, status: StatusLine
+    ) -> None:
         self.log = log
-        self._rig, self._rois, self._status = rig, rois, status
+        self._rig, self._marks, self._status = rig, [*rois, *marks], status
+        self._rects = [roi for roi in rois if isinstance(roi, Rect)]
         self._trouble = ""
 
     @property
@@ -146,12 +167,12 @@ class Recording:
         """Return whether the user has pressed Esc."""
         return self._rig.window.stopped
 
-    def write(self, frame: Frame, step: Step, fresh: bool, decided_s: float, acted_s: float, **values: Any) -> None:
+    def write(self, frame: Frame, step: Step, fresh: bool, age_s: float, acted_s: float, **values: Any) -> None:
         """Store the frame and its row, see `SessionLog.write`; count decisions that came too late."""
         if not fresh:
             self.log.stale += 1
-            self._rig.events.add("stale frame", (decided_s - frame.captured_s) * 1e3, "ms old; nothing paid")
-        self.log.write(frame, step, decided_s, acted_s, **values)
+            self._rig.events.add("stale frame", age_s * 1e3, "ms old; nothing paid")
+        self.log.write(frame, step, age_s, acted_s, **values)
 
     def show(self, frame: Frame, step: Step, trials: Trials | Baseline, signal: float, threshold: float) -> None:
         """Show where the session stands, a few times a second."""
@@ -168,7 +189,7 @@ class Recording:
         if window_due:
             state = "trouble" if self._trouble else "trial" if step.running else "rest"
             lines = {where: ""} | self._lines(signal, threshold, left_s)
-            self._rig.window.show(frame, self._rois, signal, threshold, lines, state)
+            self._rig.window.show(frame, self._marks, signal, threshold, lines, state)
 
     def _note_trouble(self) -> None:
         trouble = self._rig.tone.trouble() or self._rig.lick.trouble()
@@ -178,7 +199,7 @@ class Recording:
 
     def _lines(self, signal: float, threshold: float, left_s: float) -> dict[str, str]:
         log, settings = self.log, self._rig.options.settings
-        lines = {roi.name: f"{roi.avgDff:+.4f}" for roi in self._rois} if len(self._rois) > 1 else {}
+        lines = {roi.name: f"{roi.avgDff:+.4f}" for roi in self._rects} if len(self._rects) > 1 else {}
         lines |= {
             "signal": f"{signal:+.4f}",
             "threshold": f"{threshold:.4f}",

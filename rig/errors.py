@@ -29,5 +29,9 @@ class LickError(RigError):
     """The lick sensor does not answer."""
 
 
+class PoseError(RigError):
+    """The body parts cannot be found: DeepLabCut-Live is missing, or its result cannot be used."""
+
+
 class LogError(RigError):
     """The session cannot be written to disk."""

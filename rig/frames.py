@@ -1,6 +1,7 @@
 """A frame, and how a camera thread hands it to the loop."""
 
 import queue
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -22,12 +23,20 @@ class Frame(NamedTuple):
         When the frame came into being, on the monotonic clock of this machine.
     image : array (height, width, 3) uint8, BGR
         Belongs to the frame alone: no driver writes into it later.
+    known_age_s : float or None
+        How old the frame is when it is decided on, where that does not depend on this machine: as recorded in a
+        replay, 0 in a simulation that runs as fast as it can.
     """
 
     number: int
     time_s: float
     captured_s: float
     image: np.ndarray
+    known_age_s: float | None = None
+
+    def age_s(self) -> float:
+        """Return how old the frame is now, s."""
+        return time.monotonic() - self.captured_s if self.known_age_s is None else self.known_age_s
 
 
 class Numbering:

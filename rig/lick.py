@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from rig.errors import LickError
 from rig.events import Events
-from rig.settings import OneRoiSettings, RigSettings, add_config_arguments, load, parse_overrides
+from rig.settings import OneRoiSettings, RigSettings, add_config_arguments, experiment_of, load, parse_overrides
 from rig.valve_guard import import_gpio
 
 POLL_S = 0.005
@@ -238,7 +238,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m rig.lick", description="Show every lick; Ctrl-C ends.")
     add_config_arguments(parser, OneRoiSettings.section)
     args = parser.parse_args()
-    settings, _ = load(OneRoiSettings, Path(args.config), args.section, parse_overrides(args.set))
+    config = Path(args.config)
+    settings, _ = load(experiment_of(config, args.section), config, args.section, parse_overrides(args.set))
     if settings.lick not in ("mpr121", "gpio"):
         raise LickError(f"lick = {settings.lick}: there is no sensor to try; add --set lick=mpr121 or --set lick=gpio")
     with closing(open_lick(settings, Events())) as lick:

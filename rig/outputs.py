@@ -14,11 +14,12 @@ from types import TracebackType
 
 from rig.errors import OutputError
 from rig.events import Events
-from rig.settings import ROOT, OneRoiSettings, RigSettings, add_config_arguments, load, parse_overrides
+from rig.settings import ROOT, OneRoiSettings, RigSettings, add_config_arguments, experiment_of, load, parse_overrides
 
 READY_WITHIN_S = 10.0
 ANSWERS_WITHIN_S = 2.0
 STUCK = "the guard of the output pins does not answer and was ended; check that the valve is shut"
+STOP_EDGE_S = 0.05
 NAMES = ("reward", "fail", "light", "trigger")
 
 
@@ -50,6 +51,14 @@ class Output:
         self._outputs.command(f"pulse {self.name} {seconds:.6f}")
         self.count += 1
         self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s")
+
+    def stop_edge(self) -> None:
+        """Give a device that starts and stops on rising edges its last one: low, high, low."""
+        self.off()
+        time.sleep(STOP_EDGE_S)
+        self.on()
+        time.sleep(STOP_EDGE_S)
+        self.off()
 
 
 class PinLock:
@@ -223,7 +232,8 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"there is no output {unknown[0]}; known are {', '.join(NAMES)}")
     overrides = ({"outputs": "simulated"} if args.simulate else {}) | parse_overrides(args.set)
-    settings, _ = load(OneRoiSettings, Path(args.config), args.section, overrides)
+    config = Path(args.config)
+    settings, _ = load(experiment_of(config, args.section), config, args.section, overrides)
     if not 0 < args.seconds <= settings.max_valve_open_s:
         parser.error(
             f"--seconds {args.seconds:g}: more than 0, at most max_valve_open_s, {settings.max_valve_open_s:g} s"

@@ -4,31 +4,40 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from rig.cli import signals
-from rig.dff import RoiHistory, dff_map
+from rig.drawing import GREEN, GREY, RED, STRIP_HEIGHT, enlarge, polyline, scale_for, write
 from rig.errors import RigError, SettingsError
 from rig.frames import Frame
 from roi_manager import Circle, Rect, annots
 
 WINDOW_NAME = "Closed loop"
 ESC = 27
-VIEW_HEIGHT = 512  # px; small images are shown enlarged
-STRIP_HEIGHT = 110
 REFRESH_S = 0.1
-MOST_FRAMES = 100  # of the map's baseline: whole frames take memory
 TRACE_S = 20.0
-SATURATED = 255
-MAP_FULL_SCALE, MAP_BLUR_PX = 0.05, 2.0
+LICK_SHOWN_S = 0.5
 
-Color = tuple[int, int, int]
-WHITE, GREY, BLACK = (255, 255, 255), (150, 150, 150), (0, 0, 0)
-BLUE, GREEN, RED, YELLOW = (255, 140, 60), (80, 220, 80), (60, 60, 255), (80, 220, 255)
+
+class Mark(Protocol):
+    """What is drawn on the frame: an ROI, a pose."""
+
+    def draw(self, canvas: np.ndarray, scale: float) -> None:
+        """Draw on a canvas that shows the image `scale` times as large."""
+
+
+class Preview(Protocol):
+    """What an experiment shows while its ROIs are placed."""
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame."""
+
+    def draw(self, placing: annots, licked: bool) -> np.ndarray:
+        """Return the picture of now, (height, width, 3) uint8 BGR, the image of the camera in its upper left corner."""
 
 
 def check_display() -> None:
@@ -44,58 +53,6 @@ def check_display() -> None:
                 if probe.connect_ex(address) == 0:
                     return
     raise SettingsError(f"there is no screen (DISPLAY = {display!r}); connect one, or add --no-window")
-
-
-def write(canvas: np.ndarray, text: str, at: tuple[int, int], color: Color = WHITE, size: float = 0.5) -> None:
-    """Write a line of text with its lower left corner at x, y (px)."""
-    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
-
-
-def caption(view: np.ndarray, text: str) -> None:
-    """Write a line at the foot of a picture, on a dark band."""
-    view[-26:] //= 4
-    write(view, text, (8, len(view) - 9), WHITE, 0.42)
-
-
-def polyline(
-    canvas: np.ndarray, values: Iterable[float], low: float, high: float, box: tuple[int, int, int, int], color: Color
-) -> None:
-    """Draw values as a line into the box x, y, w, h (px); low and high are its lower and upper edge."""
-    x, y, w, h = box
-    v = np.fromiter(values, float)
-    if len(v) < 2:
-        return
-    columns = x + np.linspace(0, w - 1, len(v))
-    rows = y + (h - 1) * (1 - np.clip((v - low) / (high - low), 0, 1))
-    cv2.polylines(canvas, [np.stack([columns, rows], axis=1).astype(np.int32)], False, color, 1, cv2.LINE_AA)
-
-
-def enlarge(image: np.ndarray, scale: float) -> np.ndarray:
-    """Return the image `scale` times as large, pixels visible."""
-    height, width = image.shape[:2]
-    return cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_NEAREST)
-
-
-def scale_for(height: int) -> float:
-    """Return how many times an image of this height is enlarged."""
-    return float(max(1, VIEW_HEIGHT // height))
-
-
-def color_dff(dff: np.ndarray, full_scale: float) -> np.ndarray:
-    """Return ΔF/F (height, width) as a picture BGR: blue to red from -full_scale to full_scale."""
-    grey = cv2.convertScaleAbs(np.clip(dff / full_scale * 127.5 + 127.5, 0, 255))
-    return cv2.applyColorMap(grey, cv2.COLORMAP_JET)
-
-
-def mark_seeds(
-    canvas: np.ndarray, scale: float, seeds: Mapping[str, Mapping[str, int]], bregma: tuple[float, float]
-) -> None:
-    """Mark every site, and bregma with a cross; bregma is row, col."""
-    for seed in seeds.values():
-        at = round((seed["ML"] + 0.5) * scale), round((seed["AP"] + 0.5) * scale)
-        cv2.circle(canvas, at, 2, WHITE, -1, cv2.LINE_AA)
-    centre = round((bregma[1] + 0.5) * scale), round((bregma[0] + 0.5) * scale)
-    cv2.drawMarker(canvas, centre, YELLOW, cv2.MARKER_CROSS, 12, 2)
 
 
 class NoWindow:
@@ -119,7 +76,7 @@ class Window:
 
     Parameters
     ----------
-    settings : ClnfSettings
+    settings : RigSettings
 
     Attributes
     ----------
@@ -140,15 +97,17 @@ class Window:
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;qt.qpa.*=false")
         cv2.namedWindow(WINDOW_NAME, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
 
-    def place_rois(self, camera: Any, lick: Any, rois: list[Rect]) -> annots | None:
+    def place_rois(self, camera: Any, lick: Any, rois: Sequence[Rect | Circle], preview: Preview) -> annots | None:
         """Let the user drag the ROIs over the live image; return them when Esc is pressed.
 
         Parameters
         ----------
         camera : CameraFactory
         lick : anything with touched()
-        rois : list of Rect
+        rois : sequence of Rect or Circle
             Moved in place.
+        preview : Preview
+            What the experiment shows.
 
         Returns
         -------
@@ -158,8 +117,6 @@ class Window:
         width, height = self._settings.resolution
         placing = annots(WINDOW_NAME, rois, np.zeros((height, width, 3), np.uint8), self._scale)
         cv2.setMouseCallback(WINDOW_NAME, placing.on_mouse)
-        history = RoiHistory(min(self._settings.history_frames(), MOST_FRAMES))
-        brightness: deque[tuple[float, float]] = deque(maxlen=150)
         licked_s = 0.0
         try:
             while True:
@@ -169,15 +126,13 @@ class Window:
                     camera.begin_session()
                     continue
                 placing.image, placing.frame_n = frame.image, frame.number
-                dff = dff_map(frame.image, history.baseline())
-                history.append(frame.image)
-                brightness.append((float(frame.image[..., 0].mean()), float(frame.image[..., 1].mean())))
+                preview.take(frame)
                 now = time.monotonic()
                 licked_s = now if lick.touched() else licked_s
                 if now < self._next_s:
                     continue
                 self._next_s = now + REFRESH_S / 2
-                self._draw_preview(placing, dff, brightness, now - licked_s < 0.5)
+                cv2.imshow(WINDOW_NAME, preview.draw(placing, now - licked_s < LICK_SHOWN_S))
                 if self._refresh() == ESC:
                     return placing
                 if self._is_closed():
@@ -192,13 +147,13 @@ class Window:
     def show(
         self,
         frame: Frame,
-        rois: Iterable[Rect | Circle],
+        marks: Iterable[Mark],
         signal: float,
         threshold: float,
         lines: Mapping[str, str],
         state: str,
     ) -> None:
-        """Show the frame, the ROIs, the signal against its threshold, and lines of label and value."""
+        """Show the frame and its marks, the signal against its threshold, and lines of label and value."""
         self._next_s = time.monotonic() + REFRESH_S
         self._trace.append((frame.time_s, signal, threshold))
         while self._trace[0][0] < frame.time_s - TRACE_S:
@@ -206,8 +161,8 @@ class Window:
         w, h = self._size
         canvas = np.zeros((h + STRIP_HEIGHT, w + 330, 3), np.uint8)
         canvas[:h, :w] = enlarge(frame.image, self._scale)
-        for roi in rois:
-            roi.draw(canvas[:h, :w], self._scale)
+        for mark in marks:
+            mark.draw(canvas[:h, :w], self._scale)
         color = {"trial": GREEN, "rest": GREY, "trouble": RED}[state]
         cv2.rectangle(canvas, (w, 0), (w + 6, h - 1), color, -1)
         for i, (label, value) in enumerate(lines.items()):
@@ -231,36 +186,6 @@ class Window:
             return cv2.getWindowProperty(WINDOW_NAME, cv2.WND_PROP_VISIBLE) < 1
         except cv2.error:
             return True
-
-    def _draw_preview(
-        self, placing: annots, dff: np.ndarray, brightness: Iterable[tuple[float, float]], licked: bool
-    ) -> None:
-        w, h = self._size
-        canvas = np.zeros((h + STRIP_HEIGHT, 2 * w + 8, 3), np.uint8)
-        live, map_view = canvas[:h, :w], canvas[:h, w + 8 :]
-        live[:] = enlarge(placing.image, self._scale)
-        # Averaged over neighbours for the eye alone: shot noise hides the sites otherwise.
-        map_view[:] = enlarge(color_dff(cv2.GaussianBlur(dff, (0, 0), MAP_BLUR_PX), MAP_FULL_SCALE), self._scale)
-        seeds = self._settings.seeds()
-        for view in (live, map_view):
-            mark_seeds(view, self._scale, seeds, self._settings.bregma)
-            placing.draw(view)
-        percent = round(100 * MAP_FULL_SCALE)
-        caption(live, "drag an ROI to move it, its corner to resize it; Esc starts the session")
-        caption(map_view, f"dF/F, green - blue, blurred: blue -{percent} %, red +{percent} %")
-        blue, green = zip(*brightness, strict=True)
-        for row, (name, values, channel, color) in enumerate((("blue", blue, 0, BLUE), ("green", green, 1, GREEN))):
-            top = h + 8 + row * 50
-            peak = int(placing.image[..., channel].max())
-            saturated = " SATURATED" if peak >= SATURATED else ""
-            text = f"{name}: mean {values[-1]:.1f}, max {peak}{saturated}"
-            write(canvas, text, (8, top + 25), RED if saturated else color)
-            low, high = min(values) - 0.5, max(values) + 0.5
-            polyline(canvas, values, low, high, (260, top, 2 * w - 380, 40), color)
-        lick_at = (2 * w - 90, h + STRIP_HEIGHT // 2)
-        cv2.circle(canvas, lick_at, 10, YELLOW if licked else GREY, -1 if licked else 1, cv2.LINE_AA)
-        write(canvas, "lick", (lick_at[0] + 18, lick_at[1] + 5), YELLOW if licked else GREY)
-        cv2.imshow(WINDOW_NAME, canvas)
 
     def _draw_trace(self, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
         times, signals, thresholds = (np.array(column) for column in zip(*self._trace, strict=True))

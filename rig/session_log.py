@@ -1,4 +1,4 @@
-"""The files of a session: folder, config.ini, VideoTimestamp.txt, image_stream.hdf5, the row in the summary."""
+"""The files of a session: folder, config.ini, VideoTimestamp.txt, image_stream.hdf5, movie, row of the summary."""
 
 import contextlib
 import csv
@@ -25,15 +25,20 @@ from rig.errors import LogError, RigError, SettingsError
 from rig.events import Events
 from rig.frame_file import FrameFile, Header
 from rig.frames import Frame
+from rig.movie import Movie, count_frames
 from rig.session_tables import GrowingTables, join
 from rig.settings import HDF5_ENDINGS, ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
 
 BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
-BYTES_OF_A_ROW = 200  # in VideoTimestamp.txt, /frames and /events together
+BYTES_OF_A_ROW = 500  # in VideoTimestamp.txt, /frames and /events together
+MOVIE_SHARE = 0.15  # of the raw frames; noise hardly compresses
 SPARE_BYTES = 4 * 2**20
 PUBLISH_EVERY_S = 0.25
-VERSIONS_OF = ("numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio")
+VERSIONS_OF = (
+    "numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio", "deeplabcut-live", "torch",
+    "av",
+)  # fmt: skip
 
 
 def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> None:
@@ -79,12 +84,14 @@ def most_bytes(settings: RigSettings, baseline_s: float | None) -> int:
     """Return the space that the longest session with these settings needs: every trial takes all its time."""
     width, height = settings.resolution
     rest_s = max(settings.success_rest_dur, settings.fail_rest_dur)
-    seconds = settings.initial_rest_dur + settings.total_trials * (settings.max_trial_dur + rest_s)
+    seconds = settings.initial_rest_dur + settings.total_trials * (settings.max_trial_dur + rest_s) + settings.tail_dur
     frames = (seconds if baseline_s is None else baseline_s) * settings.framerate
     recording = settings.recording()
     if settings.vid_source == "VideoStream" and recording.suffix.lower() in HDF5_ENDINGS and recording.is_file():
         frames = min(frames, recording.stat().st_size / (width * height * 3))
-    return round(frames * (width * height * 3 + BYTES_OF_A_ROW)) + SPARE_BYTES
+    raw = width * height * 3
+    movie = raw * MOVIE_SHARE if settings.video_file else 0
+    return round(frames * (raw + movie + BYTES_OF_A_ROW)) + SPARE_BYTES
 
 
 def code_version() -> str:
@@ -209,13 +216,16 @@ class SessionLog:
             about = {"mouse_id": mouse_id, "session_type": self.kind} | self._versions
             self._tables = GrowingTables(self.folder, settings.raw_image_file, about)
             self._stream = FrameFile(self._stream_path, header)
-        except OSError as error:
+            self._movie = self._begin_movie()
+        except (OSError, LogError) as error:
             shutil.rmtree(self.folder)
+            if isinstance(error, LogError):
+                raise
             raise LogError(f"no session can be stored in {self.folder} ({error.strerror})") from None
         self._writer = threading.Thread(target=self._write_all, name="session log", daemon=True)
         self._writer.start()
 
-    def write(self, frame: Frame, step: Step, decided_s: float, acted_s: float, **values: Any) -> None:
+    def write(self, frame: Frame, step: Step, age_s: float, acted_s: float, **values: Any) -> None:
         """Store a frame and its row.
 
         Parameters
@@ -223,8 +233,10 @@ class SessionLog:
         frame : Frame
         step : Step
             Gives the columns `reward` and `trial`.
-        decided_s, acted_s : float
-            When the decision began, and when tone and outputs had been commanded (monotonic clock, s).
+        age_s : float
+            How old the frame was when it was decided on, s.
+        acted_s : float
+            When tone and outputs had been commanded (monotonic clock, s).
         **values
             One for each other column after frame and time.
 
@@ -247,7 +259,7 @@ class SessionLog:
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
         values |= {"reward": step.reward, "trial": step.trial}
         line = "\t".join(str(values[name]) for name in self._columns) + "\n"
-        record = (frame.number, frame.time_s, frame.captured_s, decided_s - frame.captured_s, acted_s)
+        record = (frame.number, frame.time_s, frame.captured_s, age_s, acted_s)
         if not self._put((frame.image, line, record)):
             self.unsaved += 1
             self._events.add("log", self.unsaved, "the disk is too slow: this frame was not stored")
@@ -304,7 +316,8 @@ class SessionLog:
         if self._trial:
             self._events.add("trial", self._trial, f"end: {self.ended_by}")
         self._end_writer()
-        closing = (self._store_events, self._rows.close, self._stream.close, self._join_tables)
+        closing = [self._store_events, self._rows.close, self._stream.close, self._join_tables]
+        closing += [self._movie.close] if self._movie is not None else []
         for step in (*closing, self._compare, self._add_summary_row):
             try:
                 step()
@@ -312,6 +325,12 @@ class SessionLog:
                 self._error = self._error or self._explain(error)
         if self._error:
             raise self._error
+
+    def _begin_movie(self) -> Movie | None:
+        settings = self._settings
+        if not settings.video_file:
+            return None
+        return Movie(self.folder / settings.video_file, settings.resolution, settings.framerate)
 
     def _make_folder(self) -> Path:
         """Make data_root/mouse_id/YYYYMMDDHHMMSS; never share a folder with another session."""
@@ -381,6 +400,8 @@ class SessionLog:
         self._rows.append(line)
         self._tables.add_frame(record)
         self._stream.append(image)
+        if self._movie is not None:
+            self._movie.append(image)
 
     def _publish(self) -> None:
         """Bring rows to disk, then frames: a frame that is kept has its rows."""
@@ -416,6 +437,8 @@ class SessionLog:
         rows = len(text.splitlines()) - 1
         with tables.open_file(str(self._stream_path)) as file:
             counts = {"rows": rows, "frames": len(file.root.raw_images), "rows of /frames": len(file.root.frames)}
+        if self._movie is not None:
+            counts["frames of the movie"] = count_frames(self.folder / self._settings.video_file)
         if len({*counts.values(), self.frames}) > 1:
             told = ", ".join(f"{count} {what}" for what, count in counts.items())
             raise LogError(f"the files in {self.folder} do not agree with {self.frames} frames: {told}")

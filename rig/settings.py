@@ -17,7 +17,7 @@ from configparser import Error as IniError
 from configparser import RawConfigParser
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from configupdater import ConfigUpdater
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -27,6 +27,8 @@ from rig.errors import SettingsError
 from rig.rule import Rule
 
 ROOT = Path(__file__).resolve().parents[1]
+
+PLACES_OF_PAWS = frozenset({"start_roi", "target_roi"})
 
 HDF5_ENDINGS = {".hdf5", ".h5"}
 
@@ -42,23 +44,6 @@ KEYS_OF_THE_ORIGINAL = frozenset(
         "spont_sess_duration",
         "start_freq",
         "var_threshold",
-    }
-)
-# Keys of the other experiments, which a section may carry along.
-KEYS_OF_OTHER_EXPERIMENTS = frozenset(
-    {
-        "control_point",
-        "dlc_model_path",
-        "joint_history_sec",
-        "speed_threshold",
-        "start_center",
-        "start_radius_mm",
-        "start_roi",
-        "target_center",
-        "target_radius_mm",
-        "target_roi",
-        "trial_start",
-        "video_file",
     }
 )
 
@@ -102,6 +87,12 @@ def parse_json(value: object) -> object:
         raise ValueError(f"it is not valid JSON: {error.msg} at character {error.pos + 1}") from None
 
 
+def expand_model(value: Path) -> Path:
+    """Make a path absolute: below the current folder, else below the top folder, where the shipped model is."""
+    here = value.expanduser().absolute()
+    return here if here.exists() else ROOT / value.expanduser()
+
+
 def expand_folder(value: Path) -> Path:
     """Make a path absolute, with ~ for the home folder."""
     return value.expanduser().absolute()
@@ -124,6 +115,7 @@ SizeInMm = Annotated[tuple[Millimetres, Millimetres], BeforeValidator(split_comm
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = tuple[int, int, int, int]
+Centre = tuple[int, int]
 Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
 
@@ -161,6 +153,9 @@ class CameraSettings(BaseModel):
     sensor_mode: int = setting("PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0)
     camera_timeout_s: float = setting("without a new frame for so long the session ends", "s", 1.0, gt=0)
     sim_camera_fails_at_s: float = setting("SimCameraStream: stop giving frames then; 0 never", "s", 0.0, ge=0)
+    seed: int | None = setting(
+        "seed of the order of silent trials and of every simulation; drawn at random without one", "", None, ge=0
+    )
 
     def recording(self) -> Path:
         """Return the HDF5 or movie file that `vid_root` names, itself or by its folder."""
@@ -181,9 +176,6 @@ class CortexSettings(CameraSettings):
     seeds_mm: Annotated[dict[str, Site], BeforeValidator(parse_json)] = setting(
         "cortical sites, lateral and anterior of bregma", 'JSON {"name": {"ML": mm, "AP": mm}}'
     )
-    seed: int | None = setting(
-        "seed of the order of silent trials and of every simulation; drawn at random without one", "", None, ge=0
-    )
 
     def seeds(self) -> dict[str, dict[str, int]]:
         """Return {'SITE_L': {'ML': column, 'AP': row}, ...} in px."""
@@ -195,8 +187,13 @@ class RigSettings(CameraSettings):
     """What every experiment has: files, trials, tone, outputs, lick."""
 
     section: ClassVar[str]
+    place_form: ClassVar[str]
+    """What a placed ROI looks like in config.ini."""
 
     data_root: Folder = setting("sessions are stored below it", "folder")
+    video_file: FileName = setting(
+        "a movie beside the log, same frames in the same order; none without it", "file name", ""
+    )
     summary_file: FileName = setting("one row per session, below data_root", "file name", "expt_summary.csv")
     summary_header: Names = setting(
         "columns of the summary: settings and " + ", ".join(sorted(SUMMARY_VALUES)),
@@ -207,6 +204,7 @@ class RigSettings(CameraSettings):
     session_type: SessionType = setting("what the mouse hears and earns", "", SessionType.normal_audio_normal_reward)
     total_trials: int = setting("trials of a session", "trials", 60, gt=0, le=10000)
     max_trial_dur: float = setting("a trial without success fails after it", "s", 30.0, gt=0)
+    tail_dur: float = setting("recorded at the very end with the light off", "s", 0.0, ge=0, le=60)
     initial_rest_dur: float = setting("rest before the first trial", "s", 30.0, ge=0)
     success_rest_dur: float = setting("rest after a success", "s", 10.0, ge=0)
     fail_rest_dur: float = setting("rest after a failure", "s", 15.0, ge=0)
@@ -225,6 +223,11 @@ class RigSettings(CameraSettings):
     fail_pin: int = setting("failure LED", "pin", 12, ge=0, le=40)
     light_pin: int = setting("excitation light TTL", "pin", 21, ge=0, le=40)
     trigger_pin: int = setting("high for the whole session; starts the other camera", "pin", 17, ge=0, le=40)
+    trigger_stop_edge: bool = setting(
+        "end with low, high, low on the trigger pin: frame grabbers that start on a rising edge stop on one",
+        "0, 1",
+        False,
+    )
     max_frame_age_ms: float | None = setting(
         "a decision on an older frame pays nothing and changes no tone; two frame periods without it", "ms", None, gt=0
     )
@@ -239,6 +242,16 @@ class RigSettings(CameraSettings):
     lick_channel: int = setting("mpr121: electrode of the spout", "channel", 0, ge=0, le=11)
     lick_i2c_address: int = setting("mpr121: address (90 = 0x5A)", "I2C address", 0x5A, ge=8, le=119)
     lick_pin: int = setting("gpio: input that is high while the tongue touches", "pin", 23, ge=0, le=40)
+
+    @classmethod
+    def placeable(cls, values: Mapping[str, str]) -> set[str]:
+        """Return the keys, lower case, with which these values may place an ROI."""
+        raise NotImplementedError
+
+    def with_places(self, rois: Iterable[Any]) -> Self:
+        """Return these settings with the ROIs (Rect or Circle) where they are now."""
+        boxes = {roi.name.lower(): roi.place() for roi in rois}
+        return self.model_copy(update={"placed": getattr(self, "placed", {}) | boxes})
 
     def max_frame_age_s(self) -> float:
         """Return how old a frame may be when it is decided on, s."""
@@ -263,6 +276,9 @@ class RigSettings(CameraSettings):
             others = [other for other in pins if other != name and pins[other] == pin]
             if others and name < others[0]:
                 yield f"{name}_pin = {pin}: {' and '.join(others)} has the same pin; each needs its own"
+        if self.video_file and any(side % 2 for side in self.resolution):
+            width, height = self.resolution
+            yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
         if self.reward_s > self.max_valve_open_s:
             yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
         allowed = SUMMARY_VALUES | type(self).model_fields.keys()
@@ -286,8 +302,18 @@ class ClnfSettings(RigSettings, CortexSettings):
 
     spontaneous_rate: float = setting("--baseline: crossings of the threshold to look for", "1/min", 2.0, gt=0)
 
+    place_form: ClassVar[str] = "x, y, w, h, four whole numbers (px)"
     rois_key: ClassVar[str]
     """The setting that names the ROIs."""
+
+    @classmethod
+    def placeable(cls, values: Mapping[str, str]) -> set[str]:
+        """Return the sites of seeds_mm and the ROIs that the experiment names."""
+        names = re.findall(r"[^\W\d]\w*", values.get(cls.rois_key, ""))
+        with contextlib.suppress(json.JSONDecodeError):  # told where the value itself is checked
+            sites = json.loads(values.get("seeds_mm", "{}"))
+            names += [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
+        return {name.lower() for name in names}
 
     def roi_names(self) -> list[str]:
         """Return the ROIs of the experiment, in order."""
@@ -355,7 +381,89 @@ class TwoRoiSettings(ClnfSettings):
             yield f"roi_operation = {self.roi_operation}: no ROI may be called roi; roi_dff is the column of the rule"
 
 
-EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings, TwoRoiSettings)
+class ClmfSettings(RigSettings):
+    """Closed-loop movement feedback, behavior/cla_dlc_trials_speed.py: the speed of a body part."""
+
+    section: ClassVar[str] = "sentech_dlclive"
+    place_form: ClassVar[str] = "x, y of its centre, two whole numbers (px)"
+
+    # The pins of the Jetson, and what else differs from CLNF.
+    pin_numbering: Literal["BCM", "BOARD"] = setting("how the pins below are counted", "", "BOARD")
+    reward_pin: int = setting("valve and success LED", "pin", 7, ge=0, le=40)
+    light_pin: int = setting("excitation light TTL", "pin", 40, ge=0, le=40)
+    trigger_pin: int = setting("high for the whole session; starts the other camera", "pin", 13, ge=0, le=40)
+    trigger_stop_edge: bool = setting(
+        "end with low, high, low on the trigger pin: frame grabbers that start on a rising edge stop on one",
+        "0, 1",
+        True,
+    )
+    reward_s: float = setting("length of the reward pulse", "s", 0.1, gt=0)
+    tail_dur: float = setting("recorded at the very end with the light off", "s", 2.0, ge=0, le=60)
+
+    pose: Literal["dlclive", "simulated"] = setting("what finds the body parts", "", "dlclive")
+    dlc_model_path: Annotated[Path, AfterValidator(expand_model)] = setting(
+        "exported DeepLabCut model: a .pt file, or a TensorFlow folder", "path"
+    )
+    dlc_resize: float = setting("the model sees the image so many times as large", "factor", 1.0, gt=0, le=4)
+    dlc_device: Literal["auto", "cpu", "cuda"] = setting("where a PyTorch model runs", "", "auto")
+    control_point: str = setting("the body part that is trained", "body part of the model")
+    min_likelihood: float = setting(
+        "a control point less likely earns nothing and changes no tone", "0..1", 0.5, ge=0, le=1
+    )
+    max_jump_px: float = setting("a control point that moves further earns nothing either", "px/frame", 100.0, gt=0)
+    ppmm: float = setting("scale of the image", "px/mm", 3.5, gt=0, le=10000)
+    joint_history_sec: float = setting(
+        "trial_start = stable: mean speed below 1 px/frame for so long", "s", 5.0, gt=0, le=600
+    )
+    start_center: Place = setting("start circle", "x, y px", (590.0, 110.0))
+    target_center: Place = setting("target circle", "x, y px", (590.0, 80.0))
+    start_radius_mm: Millimetres = setting("radius of the start circle", "mm", 4.0)
+    target_radius_mm: Millimetres = setting("radius of the target circle", "mm", 6.0)
+    speed_threshold: float = setting("a speed above it is a success", "px/frame", 20.0, gt=0, le=10000)
+    trial_start: Literal["stable", "start_roi", "immediate"] = setting(
+        "a trial begins when the control point is still, is in the start circle, or at once", "", "stable"
+    )
+    placed: dict[str, Annotated[Centre, BeforeValidator(split_commas)]] = Field(default_factory=dict, exclude=True)
+    """Circles placed in the window, {'start_roi': (x, y)} in px: lines like `start_roi = 590,110`."""
+
+    @classmethod
+    def placeable(cls, values: Mapping[str, str]) -> set[str]:  # noqa: ARG003 - as the others
+        """Return the two circles."""
+        return set(PLACES_OF_PAWS)
+
+    def with_places(self, rois: Iterable[Any]) -> Self:
+        """Return these settings with the circles where they are and as large as they are now."""
+        circles = list(rois)
+        radii = {f"{c.name.removesuffix('_roi')}_radius_mm": round(c.r / self.ppmm, 4) for c in circles}
+        return super().with_places(circles).model_copy(update=radii)
+
+    def circle(self, name: str) -> tuple[int, int, int]:
+        """Return x, y, r in px of 'start_roi' or 'target_roi': where it was placed, else as the settings say."""
+        which = name.removesuffix("_roi")
+        x, y = self.placed.get(name, getattr(self, f"{which}_center"))
+        return round(x), round(y), max(1, round(getattr(self, f"{which}_radius_mm") * self.ppmm))
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid alone but not with the others."""
+        yield from super().contradictions()
+        width, height = self.resolution
+        for name in sorted(PLACES_OF_PAWS):
+            x, y, r = self.circle(name)
+            if x < r or y < r or x + r >= width or y + r >= height:
+                yield (
+                    f"{name}: the circle at x, y = {x}, {y} px with the radius {r} px does not lie in the image of "
+                    f"{width} x {height} px; correct {name.removesuffix('_roi')}_center, its radius, or the line {name}"
+                )
+        if self.speed_threshold >= self.max_jump_px:
+            yield (
+                f"speed_threshold = {self.speed_threshold:g}: nothing can be earned, because faster than "
+                f"max_jump_px = {self.max_jump_px:g} px/frame counts as a jump; lower one or raise the other"
+            )
+        if self.pose == "dlclive" and not self.dlc_model_path.exists():
+            yield f"dlc_model_path = {self.dlc_model_path}: there is no such model; name a .pt file or a folder"
+
+
+EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings, TwoRoiSettings, ClmfSettings)
 
 Model = TypeVar("Model", bound=CameraSettings)
 
@@ -372,7 +480,8 @@ def describe(error: Mapping[str, Any], raw: Mapping[str, Any], model: type[BaseM
     key, *inside = error["loc"]
     if key == "placed":
         name = inside[0]
-        return f"{name} = {raw[key][name]}: expected the place of an ROI: x, y, w, h, four whole numbers (px)"
+        form = model.place_form if issubclass(model, RigSettings) else ""
+        return f"{name} = {raw[key][name]}: expected the place of an ROI: {form}"
     field = model.model_fields[key]
     unit = unit_of(field)
     expected = f"expected: {field.description}" + (f" ({unit})" if unit else "")
@@ -491,8 +600,9 @@ def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, s
     values |= overrides
     shared -= overrides.keys()
     known = set(model.model_fields) - {"placed"}
-    elsewhere = KEYS_OF_THE_ORIGINAL | KEYS_OF_OTHER_EXPERIMENTS | {key for m in EXPERIMENTS for key in m.model_fields}
-    places = {key: values.pop(key) for key in placeable(model, values) - known if key in values}
+    elsewhere = KEYS_OF_THE_ORIGINAL | {key for m in EXPERIMENTS for key in m.model_fields} | PLACES_OF_PAWS
+    placeable = model.placeable(values) if issubclass(model, RigSettings) else set()
+    places = {key: values.pop(key) for key in placeable - known if key in values}
     unused = sorted(key for key in values if key in elsewhere - known and key not in shared)
     problems = [
         f"{key} = {values[key]}: there is no such setting{nearest(key, known)}"
@@ -509,20 +619,17 @@ def load(model: type[Model], path: Path, section: str, overrides: Mapping[str, s
         problems += settings.contradictions() if isinstance(settings, RigSettings) else []
     if problems:
         raise complaints(f"{path} [{section}]", problems)
-    if isinstance(settings, CortexSettings) and settings.seed is None:
+    if settings.seed is None:
         settings = settings.model_copy(update={"seed": secrets.randbelow(2**32)})
     return settings, unused
 
 
-def placeable(model: type[BaseModel], values: Mapping[str, str]) -> set[str]:
-    """Return the keys, lower case, that place an ROI: the sites of seeds_mm and the ROIs that the experiment names."""
-    if not issubclass(model, ClnfSettings):
-        return set()
-    names = re.findall(r"[^\W\d]\w*", values.get(model.rois_key, ""))
-    with contextlib.suppress(json.JSONDecodeError):  # told where the value itself is checked
-        sites = json.loads(values.get("seeds_mm", "{}"))
-        names += [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
-    return {name.lower() for name in names}
+def experiment_of(path: Path, section: str) -> type[RigSettings]:
+    """Return the settings class of a section: by its name, else by a key that one experiment alone has."""
+    values, _ = read_section(path, section)
+    if "control_point" in values:
+        return ClmfSettings
+    return TwoRoiSettings if "roi_operation" in values else OneRoiSettings
 
 
 def to_text(value: Any) -> str:
@@ -556,22 +663,21 @@ def save_session_copy(settings: RigSettings, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def save_placed(path: Path, section: str, boxes: Mapping[str, Box | tuple[int, int]]) -> None:
-    """Write the places of ROIs back into the user's file; every other line stays as it is."""
-    if not boxes:
+def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
+    """Write lines back into the user's file, {key: value}; every other line stays as it is."""
+    if not lines:
         return
     old = path.read_bytes().decode("utf-8")
     updater = ConfigUpdater()
     updater.read_string(old.replace("\r\n", "\n"))
-    for name, box in boxes.items():
-        text = ",".join(str(number) for number in box)
+    for key, text in lines.items():
         options = updater[section]
-        if name.lower() in options:
-            options[name.lower()].value = text
+        if key in options:
+            options[key].value = text
         elif options.options():
-            options.option_blocks()[-1].add_after.option(name.lower(), text)
+            options.option_blocks()[-1].add_after.option(key, text)
         else:
-            updater.set(section, name.lower(), text)
+            updater.set(section, key, text)
     new = str(updater).replace("\n", "\r\n") if "\r\n" in old else str(updater)
     beside = path.with_name(path.name + ".new")
     beside.write_bytes(new.encode("utf-8"))
@@ -580,17 +686,24 @@ def save_placed(path: Path, section: str, boxes: Mapping[str, Box | tuple[int, i
 
 
 def markdown_table(models: Iterable[type[RigSettings]] = EXPERIMENTS) -> str:
-    """Return the table of all settings, as the README shows it."""
+    """Return the table of all settings, as the README shows it; where CLMF differs, its default follows."""
     rows = ["| key | unit, form | default | meaning |", "|---|---|---|---|"]
-    seen = set()
+    seen = {"placed"}
     for model in models:
         for key, field in model.model_fields.items():
-            if key in seen or key == "placed":
+            if key in seen:
                 continue
             seen.add(key)
-            default = "must be given" if field.is_required() else to_text(field.default) or "none"
+            default = default_of(field)
+            if key in ClmfSettings.model_fields and default_of(ClmfSettings.model_fields[key]) != default:
+                default += f"; CLMF: {default_of(ClmfSettings.model_fields[key])}"
             rows.append(f"| `{key}` | {unit_of(field)} | {default} | {field.description} |")
     return "\n".join(rows)
+
+
+def default_of(field: Any) -> str:
+    """Return the default of a setting as the table shows it."""
+    return "must be given" if field.is_required() else to_text(field.default) or "none"
 
 
 if __name__ == "__main__":

@@ -55,6 +55,32 @@ class DelayLine:
         return self._value
 
 
+class Stillness:
+    """Tells whether something has been still for a while.
+
+    Parameters
+    ----------
+    window_s : float
+        How long.
+    limit : float
+        The mean speed over the window lies below.
+    frame_period_s : float
+    """
+
+    def __init__(self, window_s: float, limit: float, frame_period_s: float) -> None:
+        self._window_s, self._limit = window_s, limit
+        self._interval = Interval(frame_period_s)
+        self._speeds: deque[tuple[float, float]] = deque()
+
+    def push(self, time_s: float, speed: float) -> bool:
+        """Take the speed of now; return whether it is still. Never before the window is full."""
+        self._speeds.append((time_s, speed))
+        is_full = self._interval.over(self._speeds[0][0], self._window_s, time_s)
+        while len(self._speeds) > 1 and self._interval.over(self._speeds[0][0], self._window_s, time_s):
+            self._speeds.popleft()
+        return is_full and math.fsum(speed for _, speed in self._speeds) < self._limit * len(self._speeds)
+
+
 class AdaptiveThreshold:
     """Follows the mouse: every 30 s, more than one reward raises the threshold, none lowers it.
 
@@ -171,8 +197,10 @@ class Step(NamedTuple):
         SUCCESS or FAIL on the frame that ends a trial, else NONE.
     water : bool
         The mouse is rewarded now.
+    goes_dark : bool
+        The last rest is over: the light goes off now, and the rest is recorded without it.
     finished : bool
-        The last rest is over; the session ends.
+        All is over; the session ends.
     """
 
     trial: int = 0
@@ -180,6 +208,7 @@ class Step(NamedTuple):
     audio: bool = False
     outcome: int = NONE
     water: bool = False
+    goes_dark: bool = False
     finished: bool = False
 
     @property
@@ -219,9 +248,10 @@ class Trials:
         self._schedule = audio_schedule(settings.total_trials, settings.audio, seed)
         self._random_rewards = RandomRewards(settings.random_reward_per_min if self.arm.random_water else 0.0, seed)
         self._interval = Interval(settings.frame_period_s())
+        self._tail_dur = settings.tail_dur
         self._n_started = 0
-        self._in_trial = False
-        self._since_s: float | None = None  # the rest or trial began
+        self._in_trial = self._waits = self._is_dark = False
+        self._since_s: float | None = None  # the rest, trial or tail began
 
     def step(self, time_s: float, crossed: bool, may_pay: bool = True, may_start: bool = True) -> Step:
         """Take the next frame.
@@ -240,7 +270,8 @@ class Trials:
         if self._since_s is None:
             self._since_s = time_s
         step = self._protocol(time_s, self._since_s, crossed and may_pay, may_start)
-        if step.outcome == NONE and not step.finished and may_pay and self._random_rewards.due(time_s):
+        is_over = self._is_dark or step.finished
+        if step.outcome == NONE and not is_over and may_pay and self._random_rewards.due(time_s):
             return step._replace(water=True)
         return step
 
@@ -249,8 +280,9 @@ class Trials:
             if not self._interval.over(since_s, self._rest_dur, time_s):
                 return Step()
             if self._n_started == self._total:
-                return Step(finished=True)
-            if not may_start:
+                return self._go_dark(time_s)
+            self._waits = not may_start
+            if self._waits:
                 return Step()
             self._in_trial, self._since_s = True, time_s
             self._n_started += 1
@@ -259,6 +291,13 @@ class Trials:
         if success or self._interval.over(since_s, self._max_trial_dur, time_s):
             return self._end(time_s, SUCCESS if success else FAIL)
         return Step(self._n_started, running=True, audio=self._schedule[self._n_started - 1])
+
+    def _go_dark(self, time_s: float) -> Step:
+        """After the last rest: record the tail without light, then finish."""
+        if self._is_dark or self._tail_dur == 0:
+            return Step(finished=True)
+        self._is_dark, self._since_s, self._rest_dur = True, time_s, self._tail_dur
+        return Step(goes_dark=True)
 
     def _end(self, time_s: float, outcome: int) -> Step:
         self._in_trial, self._since_s = False, time_s
@@ -269,7 +308,10 @@ class Trials:
         """Say where the session stands after this step."""
         if step.running:
             return f"trial {step.trial} of {self._total}"
-        return f"rest, {self._n_started} of {self._total} trials done"
+        done = f"{self._n_started} of {self._total} trials done"
+        if self._is_dark:
+            return f"light off, {done}"
+        return f"waiting for the paw, {done}" if self._waits else f"rest, {done}"
 
     def seconds_left(self, time_s: float) -> float:
         """Return how long the session lasts at most, s: every trial yet to come fails."""
@@ -277,7 +319,8 @@ class Trials:
         fail_rest = self._rest_after[FAIL]
         to_come = (self._total - self._n_started) * (self._max_trial_dur + fail_rest)
         now_lasts = self._max_trial_dur + fail_rest if self._in_trial else self._rest_dur
-        return max(0.0, now_lasts - (time_s - since_s)) + to_come
+        tail = 0.0 if self._is_dark else self._tail_dur
+        return max(0.0, now_lasts - (time_s - since_s)) + to_come + tail
 
 
 class Baseline:

@@ -351,3 +351,11 @@ def test_bench_of_a_camera(tmp_path):
     )  # fmt: skip
     assert "10 of 256 x 256 px, 0 lost" in done.stdout
     assert "rate        100.00 frames/s" in done.stdout
+
+
+def test_bench_of_a_camera_of_clmf(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "SimCameraStream.py"), "--frames", "5", "--section", "sentech_dlclive"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "5 of 640 x 320 px, 0 lost" in done.stdout

@@ -92,6 +92,12 @@ def test_board_numbering(settings, tmp_path, monkeypatch):
     )
 
 
+def test_the_bench_takes_the_pins_of_the_section():
+    done = bench("light", "--simulate", "--seconds", "0.01", "--section", "sentech_dlclive")
+    assert done.returncode == 0, done.stderr
+    assert "pin 40 (BOARD)" in done.stdout
+
+
 @needs_lgpio
 def test_a_second_process_is_told_who_holds_the_pins(tmp_path):
     env = gpio_env(tmp_path / "edges")

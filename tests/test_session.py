@@ -483,8 +483,8 @@ def test_disk_that_is_full_at_the_start(run, small_disk):
 def test_a_session_that_would_not_fit_is_refused(run, small_disk):
     done = run(settings=SHORT | {"total_trials": "100"})
     assert done.returncode == 2
-    # (7 + 100 * (8 + 3)) s at 15 frames/s of 128 x 128 x 3 bytes
-    assert "the session may need 0.82 GB, 0.06 GB are free; free some, or lower total_trials" in done.stderr
+    # (7 + 100 * (8 + 3)) s at 15 frames/s of 128 x 128 x 3 bytes, and a row each
+    assert "the session may need 0.83 GB, 0.06 GB are free; free some, or lower total_trials" in done.stderr
     assert not list(small_disk.iterdir())
 
 
@@ -492,7 +492,7 @@ def test_the_space_of_a_baseline_and_of_a_replay(run, small_disk):
     finished(run("--baseline", "3", settings=SHORT | {"total_trials": "10000"}))
     done = run("--baseline", "8000")
     assert done.returncode == 2
-    assert "the session may need 5.93 GB" in done.stderr
+    assert "the session may need 5.96 GB" in done.stderr
     folder = run.session().folder
     replay = {"vid_source": "VideoStream", "vid_root": str(folder), "total_trials": "10000"}
     assert (

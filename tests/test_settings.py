@@ -9,15 +9,17 @@ import helper as clh
 from conftest import ROOT, SECTION, add_to_section
 from rig.errors import SettingsError
 from rig.settings import (
+    ClmfSettings,
     OneRoiSettings,
     from_strings,
     load,
     markdown_table,
     parse_overrides,
-    save_placed,
+    save_lines,
     save_session_copy,
     to_strings,
 )
+from roi_manager import Circle
 
 # Short: Hypothesis keeps tables of all of Unicode in files, which two workers would fight for.
 TEXT = "0123456789.,-+e xyz[]{}\"'%=;#:/\\\n\tΔµ"
@@ -198,7 +200,7 @@ def test_saving_places_changes_nothing_else(config, existing):
     with config.open("a") as file:
         file.write("\n[other]\nkey   =   value   with blanks\n")
     before = config.read_text()
-    save_placed(config, SECTION, {"M1_L": (76, 114, 8, 8)})
+    save_lines(config, SECTION, {"m1_l": "76,114,8,8"})
     after = config.read_text()
     added = [line for line in after.splitlines() if line not in before.splitlines()]
     assert added == ["m1_l = 76,114,8,8"]
@@ -210,7 +212,7 @@ def test_saving_places_keeps_line_endings_and_rights(config):
     config.write_bytes(config.read_bytes().replace(b"\n", b"\r\n"))
     config.chmod(0o640)
     before = config.read_bytes()
-    save_placed(config, SECTION, {"M1_L": (1, 2, 3, 4)})
+    save_lines(config, SECTION, {"m1_l": "1,2,3,4"})
     assert config.read_bytes().replace(b"m1_l = 1,2,3,4\r\n", b"") == before
     assert config.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in config.parent.iterdir()] == ["config.ini"]
@@ -245,3 +247,52 @@ def test_table_has_every_setting():
     table = markdown_table()
     for key in set(OneRoiSettings.model_fields) - {"placed"}:
         assert f"| `{key}` |" in table
+
+
+def test_shipped_clmf_configuration_is_as_documented():
+    cfg, unused = load(ClmfSettings, ROOT / "config.ini", ClmfSettings.section, {})
+    assert unused == []
+    documented = {
+        "resolution": (640, 320), "framerate": 30, "ppmm": 3.5, "control_point": "fl_l", "joint_history_sec": 5,
+        "start_center": (590, 110), "target_center": (590, 80), "start_radius_mm": 4, "target_radius_mm": 6,
+        "speed_threshold": 20, "trial_start": "stable", "audio": 1, "n_tones": 18, "audio_delay": 0, "reward_delay": 1,
+        "adaptive_threshold": False, "session_type": clh.SessionType.normal_audio_normal_reward, "total_trials": 10,
+        "max_trial_dur": 30, "initial_rest_dur": 30, "success_rest_dur": 10, "fail_rest_dur": 10, "reward_s": 0.1,
+        "fail_s": 0.5, "video_file": "behavior_video.mp4", "raw_image_file": "image_stream.hdf5", "min_likelihood": 0.5,
+        "pin_numbering": "BOARD", "tail_dur": 2, "trigger_stop_edge": True,
+    }  # fmt: skip
+    assert {key: getattr(cfg, key) for key in documented} == documented
+    assert cfg.pins() == {"reward": 7, "fail": 12, "light": 40, "trigger": 13}
+    assert (cfg.circle("start_roi"), cfg.circle("target_roi")) == ((590, 110, 14), (590, 80, 21))
+
+
+CLMF_BAD = [
+    ({"start_center": "2, 110"}, "start_roi: the circle at x, y = 2, 110 px with the radius 14 px does not lie in"),
+    (
+        {"start_roi": "left"},
+        "start_roi = left: expected the place of an ROI: x, y of its centre, two whole numbers (px)",
+    ),
+    ({"speed_threshold": "100"}, "faster than max_jump_px = 100 px/frame counts as a jump"),
+    ({"speed_threshold": "0"}, "speed_threshold = 0"),
+    ({"dlc_model_path": "nowhere.pt"}, "there is no such model"),
+    ({"resolution": "641, 320"}, "resolution = 641, 320: a movie needs even numbers"),
+    ({"trial_start": "soon"}, "trial_start = soon"),
+    ({"min_likelihood": "50"}, "min_likelihood = 50"),
+    ({"control_piont": "fl_r"}, "did you mean control_point?"),
+]
+
+
+@pytest.mark.parametrize(("changes", "fragment"), CLMF_BAD, ids=[fragment[:30] for _, fragment in CLMF_BAD])
+def test_clmf_settings_that_cannot_be_used(changes, fragment):
+    with pytest.raises(SettingsError) as caught:
+        load(ClmfSettings, ROOT / "config.ini", ClmfSettings.section, changes)
+    assert fragment in str(caught.value)
+
+
+def test_a_circle_that_was_moved_and_resized_is_saved_as_place_and_radius():
+    cfg, _ = load(ClmfSettings, ROOT / "config.ini", ClmfSettings.section, {})
+    placed = cfg.with_places([Circle("start_roi", x=500, y=100, r=21)])
+    assert placed.circle("start_roi") == (500, 100, 21)
+    texts, before = to_strings(placed), to_strings(cfg)
+    assert {k: v for k, v in texts.items() if before.get(k) != v} == {"start_roi": "500,100", "start_radius_mm": "6"}
+    assert load(ClmfSettings, ROOT / "config.ini", ClmfSettings.section, texts)[0].circle("start_roi") == (500, 100, 21)

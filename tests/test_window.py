@@ -9,8 +9,10 @@ import pytest
 
 from conftest import SHORT, end, needs, wait_until
 from helper import GetConfigValues
+from rig.drawing import enlarge, polyline, scale_for
 from rig.errors import SettingsError
-from rig.preview import check_display, color_dff, enlarge, polyline, scale_for
+from rig.preview import check_display
+from rig.preview_cortex import color_dff
 
 pytestmark = needs("Xvfb", "xdotool")
 SLOW = SHORT | {
@@ -42,7 +44,8 @@ class ClientMessage(ctypes.Structure):
 class Hand:
     """The pointer and the keyboard on the screen."""
 
-    def __init__(self, display, process):
+    def __init__(self, display, process, scale=SCALE):
+        self.scale = scale
         self.env = os.environ | {"DISPLAY": display}
         self.window = ""
         wait_until(lambda: self._find(process))
@@ -58,7 +61,7 @@ class Hand:
 
     def move(self, x, y):
         """Move to a pixel of the image."""
-        self.do("mousemove", "--window", self.window, round(x * SCALE), round(y * SCALE))
+        self.do("mousemove", "--window", self.window, round(x * self.scale), round(y * self.scale))
 
     def drag(self, start, stop):
         self.move(*start)

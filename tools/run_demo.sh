@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
 # A short session of a simulated mouse, with window and sound where there are any.
+#     tools/run_demo.sh SCRIPT [OPTION ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=.venv/bin/python
+script=$1
 options=(--simulate --mouse-id demo --set total_trials=5 --set initial_rest_dur=8 --set max_trial_dur=20
-         --set success_rest_dur=4 --set fail_rest_dur=4 --set reward_threshold=0.05)
+         --set success_rest_dur=4 --set fail_rest_dur=4)
+if [[ $script == behavior/* ]]; then
+    python=.venv-clmf/bin/python
+    options+=(--set pose=dlclive --set speed_threshold=8 --set joint_history_sec=3)
+else
+    python=.venv/bin/python
+    options+=(--set reward_threshold=0.05)
+fi
 
 window=1 sound=1
 $python -m rig.preview >/dev/null 2>&1 || window=0
 $python -m rig.tone_player --check >/dev/null 2>&1 || sound=0
 if ((window)); then
-    echo "The preview opens in a window.  Drag the ROI if you like, then press Esc to start."
+    echo "The preview opens in a window.  Drag an ROI if you like, then press Esc to start."
 else
     echo "HEADLESS: there is no screen; the session runs without a window."
     options+=(--no-window)
@@ -24,4 +32,4 @@ if ((!window && !sound)); then
     echo "With nothing to see or hear, it runs as fast as it can."
     options+=(--fast)
 fi
-exec $python brain/cla_reward_punish_1roi.py "${options[@]}" "$@"
+exec $python "$script" "${options[@]}" "${@:2}"

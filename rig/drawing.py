@@ -1,0 +1,66 @@
+"""Small pieces that the windows are drawn with."""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+VIEW_HEIGHT = 512  # px; small images are shown enlarged
+STRIP_HEIGHT = 110  # below the image
+SATURATED = 255
+
+Color = tuple[int, int, int]
+WHITE, GREY = (255, 255, 255), (150, 150, 150)
+BLUE, GREEN, RED, YELLOW = (255, 140, 60), (80, 220, 80), (60, 60, 255), (80, 220, 255)
+
+
+def write(canvas: np.ndarray, text: str, at: tuple[int, int], color: Color = WHITE, size: float = 0.5) -> None:
+    """Write a line of text with its lower left corner at x, y (px)."""
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+
+
+def caption(view: np.ndarray, text: str) -> None:
+    """Write a line at the foot of a picture, on a dark band."""
+    view[-26:] //= 4
+    write(view, text, (8, len(view) - 9), WHITE, 0.42)
+
+
+def polyline(
+    canvas: np.ndarray, values: Iterable[float], low: float, high: float, box: tuple[int, int, int, int], color: Color
+) -> None:
+    """Draw values as a line into the box x, y, w, h (px); low and high are its lower and upper edge."""
+    x, y, w, h = box
+    v = np.fromiter(values, float)
+    if len(v) < 2:
+        return
+    columns = x + np.linspace(0, w - 1, len(v))
+    rows = y + (h - 1) * (1 - np.clip((v - low) / (high - low), 0, 1))
+    cv2.polylines(canvas, [np.stack([columns, rows], axis=1).astype(np.int32)], False, color, 1, cv2.LINE_AA)
+
+
+def enlarge(image: np.ndarray, scale: float) -> np.ndarray:
+    """Return the image `scale` times as large, pixels visible."""
+    height, width = image.shape[:2]
+    return cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_NEAREST)
+
+
+def scale_for(height: int) -> float:
+    """Return how many times an image of this height is enlarged."""
+    return float(max(1, VIEW_HEIGHT // height))
+
+
+def show_brightness(canvas: np.ndarray, name: str, values: Iterable[float], peak: int, top: int, color: Color) -> None:
+    """Write mean and maximum of one colour of the image at row `top`, with a sparkline of the mean."""
+    means = list(values)
+    saturated = " SATURATED" if peak >= SATURATED else ""
+    write(canvas, f"{name}: mean {means[-1]:.1f}, max {peak}{saturated}", (8, top + 25), RED if saturated else color)
+    low, high = min(means) - 0.5, max(means) + 0.5
+    polyline(canvas, means, low, high, (260, top, max(40, canvas.shape[1] - 388), 40), color)
+
+
+def show_lick(canvas: np.ndarray, licked: bool) -> None:
+    """Mark a lick in the lower right corner."""
+    height, width = canvas.shape[:2]
+    at = (width - 98, height - STRIP_HEIGHT // 2)
+    cv2.circle(canvas, at, 10, YELLOW if licked else GREY, -1 if licked else 1, cv2.LINE_AA)
+    write(canvas, "lick", (at[0] + 18, at[1] + 5), YELLOW if licked else GREY)

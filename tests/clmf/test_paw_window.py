@@ -1,0 +1,73 @@
+"""The window of CLMF, on a screen in memory, driven by a pointer and a keyboard; and the one OpenCV it needs."""
+
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+from test_window import Hand, changed_lines
+
+from clmf.conftest import BRIEF
+from conftest import end, needs
+from helper import GetConfigValues
+
+pytestmark = needs("Xvfb", "xdotool")
+SLOW = BRIEF | {"total_trials": "1", "initial_rest_dur": "1", "max_trial_dur": "2", "fail_rest_dur": "1"}
+
+
+@pytest.fixture
+def preview(run, screen, config):
+    """A script that shows its preview, and the hand in front of it; the image is shown at its size."""
+    settings = SLOW | {"trial_start": "immediate"}
+    process = run.start("--config", str(config), settings=settings, window=True, fast=False, env={"DISPLAY": screen})
+    hand = Hand(screen, process, scale=1)
+    hand.do("sleep", 0.5)
+    yield process, hand
+    end(process)
+    process.stdout.close()
+
+
+def test_drag_and_resize_the_circles_and_press_escape(preview, config, run):
+    process, hand = preview
+    before = config.read_text()
+    hand.drag((590, 110), (500, 150))  # the start circle, by its middle
+    hand.drag((590, 101), (590, 130))  # the target circle by its lower edge: its radius grows from 21 to 50 px
+    hand.press("Escape")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    new = changed_lines(before, config.read_text())
+    values = GetConfigValues(run.session().folder)
+    assert values["start_roi"] == "500,150"
+    assert "start_roi = 500,150" in new
+    radius_px = float(values["target_radius_mm"]) * float(values["ppmm"])
+    assert radius_px == pytest.approx(49, abs=2), "as far as the image reaches"
+    assert {line.split(" = ")[0] for line in new} == {"start_roi", "target_roi", "target_radius_mm"}
+
+
+def test_a_circle_stays_in_the_image(preview, run):
+    process, hand = preview
+    hand.drag((590, 115), (900, -50))
+    hand.press("Escape")
+    process.communicate(timeout=60)
+    x, y = (int(v) for v in GetConfigValues(run.session().folder)["start_roi"].split(","))
+    assert (x, y) == (639 - 14, 14)
+
+
+def test_escape_starts_and_stops(preview, config, run):
+    process, hand = preview
+    before = config.read_text()
+    hand.press("Escape")
+    run.wait_for_rows(5)
+    hand.press("Escape")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+    assert config.read_text() == before
+    assert run.session().attribute("ended_by") == "stopped with Esc"
+
+
+def test_one_opencv_with_windows():
+    """DeepLabCut-Live brings an OpenCV without windows, which would overwrite ours."""
+    names = {d.metadata["Name"] for d in metadata.distributions() if (d.metadata["Name"] or "").startswith("opencv")}
+    assert names == {"opencv-python"}
+    code = "import cv2; assert 'QT5' in cv2.getBuildInformation() or 'GTK' in cv2.getBuildInformation()"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,350 @@
+"""Whole CLMF sessions, run as a user runs them."""
+
+import contextlib
+import csv
+import math
+import signal
+from itertools import groupby
+
+import av
+import numpy as np
+import pytest
+
+import helper as clh
+from clmf.conftest import BRIEF
+from conftest import ROOT, Session, end, gpio_env, read_edges
+from rig.pose import import_dlclive
+from rig.tones import get_bins, tone_index
+
+COLUMNS = ["frame", "time", "cj_speed", "freq", "reward", "trial", "audio", "lick"]
+PARTS = ["fl_l", "fl_r", "nose"]
+OPEN_FIELD = ROOT.parent / "shared" / "data" / "openfield"
+
+
+def finished(done):
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done
+
+
+def pose_of(session, part):
+    return np.array([session.column(f"{part}_{what}") for what in ("x", "y", "likelihood")]).T
+
+
+def check_protocol(session):
+    """Check every row of a session against the protocol, from the rows alone; return outcomes and rewards."""
+    cfg = clh.GetConfigValues(session.folder)
+    rate, n_tones = float(cfg["framerate"]), int(cfg["n_tones"])
+    delay = round(float(cfg["reward_delay"]) * rate)
+    speed, threshold = session.column("cj_speed"), session.column("speed_threshold")
+    reward, trial, freq, tracked = (session.column(name, int) for name in ("reward", "trial", "freq", "tracked"))
+    point = pose_of(session, cfg["control_point"])
+    ways = np.hypot(*np.diff(point[:, :2], axis=0).T)
+    np.testing.assert_allclose(speed, [0, *ways], rtol=0, atol=1e-6)
+    seen = point[:, 2] >= float(cfg["min_likelihood"])
+    trusted = seen & np.append(True, seen[:-1]) & (speed <= float(cfg["max_jump_px"]))
+    np.testing.assert_array_equal(tracked, trusted)
+
+    freqs, playing = clh.get_freqs(n_tones), (trial > 0) & (reward == 0)
+    held = 0.0
+    for i in range(len(speed)):
+        held = speed[i] if trusted[i] else held
+        if playing[i]:
+            assert freq[i] == round(freqs[tone_index(held, get_bins(threshold[i], n_tones))])
+            assert not (i >= delay and trusted[i - delay] and speed[i - delay] > threshold[i]), "a crossing ends it"
+    assert (freq[~playing] == 0).all()
+    for i in np.flatnonzero(reward == 1):
+        assert speed[i - delay] > threshold[i], "every reward is a crossing reward_delay earlier"
+        assert trusted[i - delay], "of a paw that was tracked"
+
+    outcomes = np.flatnonzero(reward)
+    assert trial[outcomes].tolist() == list(range(1, int(cfg["total_trials"]) + 1))
+    rests = {1: float(cfg["success_rest_dur"]), -1: float(cfg["fail_rest_dur"]), 0: float(cfg["initial_rest_dur"])}
+    window = round(float(cfg["joint_history_sec"]) * rate)
+    ended, outcome = 0, 0
+    for n, end_of_trial in enumerate(outcomes, start=1):
+        began = int(np.flatnonzero(trial == n)[0])
+        assert began - ended >= round(rests[outcome] * rate), "the rest is not shortened"
+        may = {
+            "stable": [i >= window and speed[i - window + 1 : i + 1].mean() < 1 for i in range(len(speed))],
+            "immediate": [True] * len(speed),
+            "start_roi": [bool(t) and in_start(cfg, p) for t, p in zip(trusted, point, strict=True)],
+        }[cfg["trial_start"]]
+        waited = range(ended + round(rests[outcome] * rate), began)
+        assert not any(may[i] for i in waited), "it begins as soon as it may"
+        assert may[began]
+        if reward[end_of_trial] == -1:
+            assert end_of_trial - began == round(float(cfg["max_trial_dur"]) * rate)
+        ended, outcome = end_of_trial, reward[end_of_trial]
+    last = round((rests[outcome] + float(cfg["tail_dur"])) * rate)
+    assert len(speed) - ended == last, "the last rest, and two seconds without light"
+    return outcomes, reward
+
+
+def in_start(cfg, point):
+    x, y = (float(v) for v in cfg.get("start_roi", cfg["start_center"]).split(","))
+    radius = round(float(cfg["start_radius_mm"]) * float(cfg["ppmm"]))
+    return math.hypot(point[0] - x, point[1] - y) <= radius
+
+
+def movie_frames(path):
+    """Return the frames of a movie; after a kill its last packet may be half there."""
+    frames = []
+    with av.open(str(path)) as container, contextlib.suppress(av.error.InvalidDataError):
+        for frame in container.decode(video=0):
+            frames.append(frame.to_ndarray(format="bgr24"))
+    return frames
+
+
+def test_a_session(run):
+    done = finished(run())
+    session = run.session()
+    pose_columns = [f"{part}_{what}" for part in PARTS for what in ("x", "y", "likelihood")]
+    assert session.columns == [*COLUMNS, *pose_columns, "speed_threshold", "tracked"]
+    _, reward = check_protocol(session)
+    assert (reward == 1).any(), "the simulated mouse earns water"
+    n = len(session.rows)
+    assert session.images.shape == (n, 320, 640, 3)
+    assert session.column("frame", int).tolist() == list(range(n))
+    names = ["VideoTimestamp.txt", "behavior_video.mp4", "config.ini", "image_stream.hdf5"]
+    assert sorted(p.name for p in session.folder.iterdir()) == names
+    assert "pose     simulated" in done.stdout
+    assert session.attribute("untracked_frames") == (session.column("tracked", int) == 0).sum()
+    with (run.data / "expt_dlc_trial_summary.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["control_point"], row["speed_threshold"]) == ("fl_l", "8")
+
+
+def test_the_movie_shows_the_same_frames_in_the_same_order(run):
+    finished(run(settings=BRIEF | {"total_trials": "1", "trial_start": "immediate"}))
+    session = run.session()
+    movie, images = movie_frames(session.folder / "behavior_video.mp4"), session.images
+    assert len(movie) == len(images)
+    for shown, stored in zip(movie, images, strict=True):
+        assert np.abs(shown.astype(int) - stored).mean() < 8, "lossy, but the same"
+    x = [int(np.abs(frame[..., 2].astype(int) - 235).sum(axis=0).argmin()) for frame in movie]
+    assert len(set(x)) > 3, "the paw is seen to move"
+
+
+def test_without_a_movie(run):
+    finished(run(settings=BRIEF | {"total_trials": "1", "video_file": ""}))
+    assert not list(run.session().folder.glob("*.mp4"))
+
+
+@pytest.mark.parametrize("how", ["start_roi", "immediate"])
+def test_other_ways_to_begin_a_trial(run, how):
+    finished(run(settings=BRIEF | {"trial_start": how, "total_trials": "6", "start_radius_mm": "2"}, seed=4))
+    check_protocol(run.session())
+
+
+def test_light_goes_off_two_seconds_before_the_end_and_the_trigger_ends_with_an_edge(run, tmp_path):
+    finished(run("--set", "outputs=gpio", settings=BRIEF | {"total_trials": "1"}, env=gpio_env(tmp_path / "edges")))
+    session = run.session()
+    events = session.table("events")
+
+    def driven(name):
+        return [
+            (int(e["frame"]), int(e["value"]))
+            for e in events
+            if e["device"].decode() == name and e["detail"] == b"driven"
+        ]
+
+    n = len(session.rows)
+    assert driven("light")[-1][1] == 0
+    commanded = [int(e["frame"]) for e in events if e["device"] == b"light" and e["detail"] == b"commanded: off"]
+    assert commanded == [n - 60], "60 frames are recorded after it"
+    assert [level for _, level in driven("trigger")] == [1, 0, 1, 0]
+    # Pins 7, 12, 40, 13 of the header are GPIO 4, 18, 21, 27.
+    edges = read_edges(tmp_path / "edges")
+    assert [level for level, _ in groupby(level for _, gpio, level in edges if gpio == 27)] == [0, 1, 0, 1, 0]
+    assert {gpio: level for _, gpio, level in edges} == dict.fromkeys((4, 18, 21, 27), 0)
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in clh.SessionType])
+def test_session_types(run, kind):
+    busy = BRIEF | {
+        "session_type": kind,
+        "trial_start": "immediate",
+        "total_trials": "6",
+        "random_reward_per_min": "12",
+    }
+    finished(run(settings=busy, seed=3))
+    session = run.session()
+    freq, reward, trial = (session.column(name, int) for name in ("freq", "reward", "trial"))
+    events = [(e["device"].decode(), e["detail"].decode()) for e in session.table("events")]
+    water = sum(device == "reward" and detail.startswith("commanded: 0.1") for device, detail in events)
+    ends = [detail for device, detail in events if device == "trial" and detail.startswith("end")]
+    assert len(ends) == 6
+    assert set(freq[freq > 0]) == ({1000} if kind == "single_audio_normal_reward" else set(freq[freq > 0]))
+    assert (freq > 0).any() == kind.startswith(("normal_audio", "single_audio"))
+    if kind == "no_audio_random_reward":
+        assert water == (reward == 1).sum() > 0
+        assert ends == ["end: time is over"] * 6
+    elif kind.endswith("normal_reward"):
+        assert water == ends.count("end: success") == (reward == 1).sum()
+    else:
+        assert water == 0
+    assert trial.max() == 6
+
+
+def test_threshold_follows_by_two_and_never_below_two(run):
+    idle = BRIEF | {"adaptive_threshold": "1", "initial_rest_dur": "100", "total_trials": "1", "max_trial_dur": "2"}
+    finished(run(settings=idle | {"speed_threshold": "5"}))
+    threshold = run.session().column("speed_threshold")
+    assert sorted(set(threshold), reverse=True)[:3] == [5, 3, 2]
+    assert threshold.min() == 2
+
+
+def test_threshold_rises_with_the_rewards_of_a_mouse_that_has_learned(run):
+    often = BRIEF | {
+        "adaptive_threshold": "1",
+        "total_trials": "25",
+        "trial_start": "immediate",
+        "success_rest_dur": "1",
+    }
+    finished(run(settings=often | {"fail_rest_dur": "1"}, seed=2))
+    session = run.session()
+    check_protocol(session)
+    threshold, reward = session.column("speed_threshold"), session.column("reward", int)
+    assert threshold.max() > 8
+    for i in np.flatnonzero(np.diff(threshold)):
+        earned = (reward[max(0, i - 899) : i + 1] == 1).sum()
+        assert np.sign(threshold[i + 1] - threshold[i]) == (1 if earned > 1 else -1)
+
+
+def test_an_untracked_paw_never_pays(run):
+    """Nothing but jumps: with a limit below the speed of a reach, no reach is trusted, and nothing is earned."""
+    finished(run(settings=BRIEF | {"speed_threshold": "4", "max_jump_px": "5", "total_trials": "6"}))
+    session = run.session()
+    _, reward = check_protocol(session)
+    speed, tracked = session.column("cj_speed"), session.column("tracked", int)
+    assert (speed[tracked == 0] > 5).sum() > 10, "the log shows what was measured"
+    assert (reward == 1).sum() == ((speed > 4) & (tracked == 1) & (reward == 1)).sum() or (reward == 1).sum() < 6
+
+
+def test_an_unlikely_paw_never_pays(run):
+    finished(run(settings=BRIEF | {"min_likelihood": "1", "total_trials": "2", "speed_threshold": "2"}))
+    session = run.session()
+    check_protocol(session)
+    assert (session.column("tracked", int) == 0).any()
+
+
+@pytest.mark.parametrize("pose", ["simulated", "dlclive"])
+def test_replay_with_its_own_configuration_is_bit_exact(run, pose):
+    short = BRIEF | {"pose": pose, "total_trials": "2", "initial_rest_dur": "3", "max_trial_dur": "4"}
+    finished(run(seed=None, settings=short))
+    recorded = run.session()
+    check_protocol(recorded)
+    replay = {"vid_source": "VideoStream", "vid_root": str(recorded.folder), "pose": pose}
+    finished(run("--config", str(recorded.folder / "config.ini"), settings=replay, mouse="replay", seed=None))
+    assert run.session("replay").without_time() == recorded.without_time()
+    assert (run.session("replay").images == recorded.images).all()
+
+
+def test_killed_at_any_moment_frames_and_movie_are_there(run):
+    process = run.start(settings=BRIEF, fast=False)
+    try:
+        folder = run.wait_for_rows(150)
+        process.kill()
+        process.communicate(timeout=20)
+    finally:
+        end(process)
+    session = Session(folder)
+    movie = movie_frames(folder / "behavior_video.mp4")
+    assert 60 < len(session.images) <= len(session.rows)
+    assert len(movie) > 60, "what was written before can be played"
+
+
+def test_stopped_by_a_signal(run):
+    process = run.start(settings=BRIEF, fast=False)
+    try:
+        folder = run.wait_for_rows(30)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    finally:
+        end(process)
+    assert process.returncode == 143, output
+    session = Session(folder)
+    assert len(session.rows) == len(session.images) == len(movie_frames(folder / "behavior_video.mp4"))
+    assert [e["value"] for e in session.table("events") if (e["device"], e["detail"]) == (b"trigger", b"driven")] == [
+        1, 0, 1, 0,
+    ]  # fmt: skip
+
+
+BAD = [
+    (["--set", "dlc_model_path=nowhere.pt", "--set", "pose=dlclive"], "there is no such model"),
+    (["--set", "control_point=tail"], "control_point = tail: the model has no such body part; it has fl_l, fl_r, nose"),
+    (["--set", "start_center=1, 1"], "does not lie in the image"),
+    (["--set", "trial_start=now"], "trial_start = now"),
+    (["--set", "reward_threshold=3"], ""),
+    (["--baseline", "3"], "unrecognized arguments: --baseline 3"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "fragment"), BAD, ids=[str(arguments[-1]) for arguments, _ in BAD])
+def test_bad_input(run, arguments, fragment):
+    done = run(*arguments, settings=BRIEF | {"total_trials": "1", "initial_rest_dur": "2", "max_trial_dur": "1"})
+    assert "Traceback" not in done.stderr
+    if not fragment:  # a setting of another experiment is told, and does no harm
+        assert "not used by this experiment: reward_threshold" in done.stdout
+        return
+    assert done.returncode == 2
+    assert fragment in done.stderr
+    assert not run.data.exists()
+
+
+@pytest.mark.parametrize(("module", "sentence"), [("dlclive", "DeepLabCut-Live is not installed"), ("av", "PyAV")])
+def test_a_missing_library_is_one_sentence(run, tmp_path, module, sentence):
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / f"{module}.py").write_text(f"raise ImportError('No module named {module}')\n")
+    done = run(
+        "--set",
+        f"pose={'dlclive' if module == 'dlclive' else 'simulated'}",
+        env={"PYTHONPATH": str(tmp_path / "absent")},
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(run.data.glob("m1/*"))
+
+
+def test_a_real_camera_with_the_shipped_model_is_refused(run, tmp_path):
+    movie = tmp_path / "camera.avi"
+    import cv2
+
+    writer = cv2.VideoWriter(str(movie), cv2.VideoWriter.fourcc(*"MJPG"), 30, (640, 320))
+    writer.write(np.zeros((320, 640, 3), np.uint8))
+    writer.release()
+    real = {"vid_source": "OpenCVCameraStream", "opencv_source": str(movie), "pose": "dlclive"}
+    done = run(settings=BRIEF | real, fast=False)
+    assert done.returncode == 2
+    assert "not a real one" in done.stderr
+    assert not run.data.exists()
+
+
+def test_a_real_mouse(run):
+    """A real mouse in an arena, a model that knows it: trials run, and the log holds what the model gives offline."""
+    if not OPEN_FIELD.exists():
+        pytest.skip("no real mouse here: ../shared is absent")
+    real = BRIEF | {
+        "vid_source": "VideoStream", "vid_root": str(OPEN_FIELD / "m3v1mp4.mp4"), "resolution": "640, 480",
+        "pose": "dlclive", "dlc_model_path": str(OPEN_FIELD / "mouse_openfield.pt"), "dlc_resize": "0.5",
+        "control_point": "snout", "trial_start": "immediate", "speed_threshold": "10", "reward_delay": "1",
+        "initial_rest_dur": "2", "max_trial_dur": "5", "total_trials": "8", "video_file": "",
+    }  # fmt: skip
+    finished(run(settings=real, seed=None))
+    session = run.session()
+    _, reward = check_protocol(session)
+    assert (reward == 1).sum() >= 3
+    import torch
+
+    torch.set_num_threads(1)
+    live_class, processor, _ = import_dlclive()
+    live = live_class(
+        OPEN_FIELD / "mouse_openfield.pt", model_type="pytorch", processor=processor(), display=False, resize=0.5
+    )
+    live.init_inference(session.images[0])
+    for i in range(0, len(session.rows), 25):
+        offline = live.get_pose(session.images[i])
+        for part, expected in zip(("snout", "leftear", "rightear", "tailbase"), offline, strict=True):
+            np.testing.assert_array_equal(pose_of(session, part)[i], expected.astype(float))
