@@ -128,7 +128,9 @@ class Circle:
 
 
 def write_name(canvas: np.ndarray, name: str, at: tuple[int, int], color: Sequence[int]) -> None:
-    """Write a small label."""
+    """Write a small label with its lower left corner at x, y, further left where it would leave the canvas."""
+    (width, _), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)
+    at = min(at[0], canvas.shape[1] - width), at[1]
     cv2.putText(canvas, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
 
 

@@ -12,7 +12,7 @@ MISSING = "PyAV, which encodes the movie, is not installed ({error}); run 'pip i
 # Good to look at and cheap to encode; one key frame a second at 30 frames/s, so that players can jump.
 CODEC, OPTIONS, KEY_FRAME_EVERY = "libx264", {"preset": "ultrafast", "crf": "20", "tune": "zerolatency"}, 30
 # In fragments: what was written before a kill or a full disk can still be played.
-CONTAINER_OPTIONS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+CONTAINER_OPTIONS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 TICKS_PER_S = 90000
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from rig.cli import signals
-from rig.drawing import GREEN, GREY, RED, STRIP_HEIGHT, enlarge, polyline, scale_for, write
+from rig.drawing import GREEN, GREY, RED, STRIP_HEIGHT, enlarge, polyline, scale_for, write, write_within
 from rig.errors import RigError, SettingsError
 from rig.frames import Frame
 from roi_manager import Circle, Rect, annots
@@ -167,7 +167,7 @@ class Window:
         cv2.rectangle(canvas, (w, 0), (w + 6, h - 1), color, -1)
         for i, (label, value) in enumerate(lines.items()):
             write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
-            write(canvas, value, (w + 120, 34 + 26 * i))
+            write_within(canvas, value, (w + 120, 34 + 26 * i))
         write(canvas, "Esc stops the session", (w + 20, h - 12), GREY, 0.45)
         self._draw_trace(canvas, (8, h + 18, w + 314, STRIP_HEIGHT - 26))
         cv2.imshow(WINDOW_NAME, canvas)
@@ -189,7 +189,11 @@ class Window:
 
     def _draw_trace(self, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
         times, signals, thresholds = (np.array(column) for column in zip(*self._trace, strict=True))
-        low, high = min(0.0, signals.min()), max(signals.max(), 1.2 * thresholds.max())
+        top = thresholds.max()
+        low, high = (
+            min(0.0, signals.min()),
+            min(max(signals.max(), 1.2 * top), 3 * top),
+        )  # a jump must not hide the rest
         x, y, w, h = box
         filled = x, y, max(1, round(w * (times[-1] - times[0]) / TRACE_S)), h
         polyline(canvas, thresholds, low, high, filled, RED)

@@ -1,14 +1,13 @@
-"""Make the pictures of the README: docs/preview.jpg and docs/session.jpg.
+"""Make the pictures of the README, in docs.
 
     .venv/bin/python tools/screenshots.py
 
-Runs a simulated session on a screen in memory (Xvfb) and photographs it.
+Runs simulated sessions on a screen in memory (Xvfb) and photographs them.
 """
 
 import os
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -58,25 +57,35 @@ def crop_to_window(image: np.ndarray) -> np.ndarray:
     return image[: rows[-1] + 8, : columns[-1] + 8]
 
 
-def main() -> None:
-    """Run a session and photograph its preview and its trial."""
+def photograph(
+    python: Path, script: Path, settings: dict[str, object], names: tuple[str, str], starts_s: float
+) -> None:
+    """Run a session and photograph its preview, once it has started, and its trial."""
     with tempfile.TemporaryDirectory() as folder, screen_in_memory(folder) as display:
         env = os.environ | {"DISPLAY": display}
         options = ["--simulate", "--mouse-id", "demo", "--data-root", folder, "--seed", "4"]
-        settings = {"initial_rest_dur": 5, "total_trials": 3, "success_rest_dur": 3, "reward_threshold": 0.05}
+        settings = {"initial_rest_dur": 5, "total_trials": 3, "success_rest_dur": 3} | settings
         for key, value in settings.items():
             options += ["--set", f"{key}={value}"]
-        script = ROOT / "brain" / "cla_reward_punish_1roi.py"
-        session = subprocess.Popen([sys.executable, script, *options], env=env, stdout=subprocess.DEVNULL)
-        time.sleep(12)
-        cv2.imwrite(str(ROOT / "docs" / "preview.jpg"), crop_to_window(read_screen(folder)))
+        session = subprocess.Popen([python, script, *options], env=env, stdout=subprocess.DEVNULL)
+        time.sleep(starts_s)
+        cv2.imwrite(str(ROOT / "docs" / names[0]), crop_to_window(read_screen(folder)))
         window = subprocess.run(["xdotool", "search", "--name", "Closed loop"], env=env, capture_output=True, text=True)
         press = ["xdotool", "key", "--window", window.stdout.split()[0], "Escape"]
         subprocess.run(press, env=env, check=True)
         time.sleep(20)
-        cv2.imwrite(str(ROOT / "docs" / "session.jpg"), crop_to_window(read_screen(folder)))
+        cv2.imwrite(str(ROOT / "docs" / names[1]), crop_to_window(read_screen(folder)))
         subprocess.run(press, env=env, check=True)
         session.wait()
+
+
+def main() -> None:
+    """Photograph both experiments."""
+    cortex, paws = {"reward_threshold": 0.05}, {"pose": "dlclive", "speed_threshold": 8, "joint_history_sec": 3}
+    clnf = ROOT / ".venv" / "bin" / "python", ROOT / "brain" / "cla_reward_punish_1roi.py"
+    clmf = ROOT / ".venv-clmf" / "bin" / "python", ROOT / "behavior" / "cla_dlc_trials_speed.py"
+    photograph(*clnf, cortex, ("preview.jpg", "session.jpg"), starts_s=12)
+    photograph(*clmf, paws, ("preview_clmf.jpg", "session_clmf.jpg"), starts_s=25)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from conftest import end, needs
 from helper import GetConfigValues
 
 pytestmark = needs("Xvfb", "xdotool")
+SHIPPED_SIZE = {"resolution": "640, 320", "ppmm": "3.5", "start_center": "590, 110", "target_center": "590, 80"}
 SLOW = BRIEF | {"total_trials": "1", "initial_rest_dur": "1", "max_trial_dur": "2", "fail_rest_dur": "1"}
 
 
 @pytest.fixture
 def preview(run, screen, config):
     """A script that shows its preview, and the hand in front of it; the image is shown at its size."""
-    settings = SLOW | {"trial_start": "immediate"}
+    settings = SLOW | SHIPPED_SIZE | {"trial_start": "immediate"}
     process = run.start("--config", str(config), settings=settings, window=True, fast=False, env={"DISPLAY": screen})
     hand = Hand(screen, process, scale=1)
     hand.do("sleep", 0.5)

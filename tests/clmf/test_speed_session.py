@@ -104,7 +104,7 @@ def test_a_session(run):
     _, reward = check_protocol(session)
     assert (reward == 1).any(), "the simulated mouse earns water"
     n = len(session.rows)
-    assert session.images.shape == (n, 320, 640, 3)
+    assert session.images.shape == (n, 160, 320, 3)
     assert session.column("frame", int).tolist() == list(range(n))
     names = ["VideoTimestamp.txt", "behavior_video.mp4", "config.ini", "image_stream.hdf5"]
     assert sorted(p.name for p in session.folder.iterdir()) == names
@@ -112,7 +112,7 @@ def test_a_session(run):
     assert session.attribute("untracked_frames") == (session.column("tracked", int) == 0).sum()
     with (run.data / "expt_dlc_trial_summary.csv").open() as file:
         (row,) = csv.DictReader(file)
-    assert (row["control_point"], row["speed_threshold"]) == ("fl_l", "8")
+    assert (row["control_point"], row["speed_threshold"]) == ("fl_l", "4")
 
 
 def test_the_movie_shows_the_same_frames_in_the_same_order(run):
@@ -206,20 +206,22 @@ def test_threshold_rises_with_the_rewards_of_a_mouse_that_has_learned(run):
     session = run.session()
     check_protocol(session)
     threshold, reward = session.column("speed_threshold"), session.column("reward", int)
-    assert threshold.max() > 8
+    assert threshold.max() > 4
     for i in np.flatnonzero(np.diff(threshold)):
         earned = (reward[max(0, i - 899) : i + 1] == 1).sum()
         assert np.sign(threshold[i + 1] - threshold[i]) == (1 if earned > 1 else -1)
 
 
 def test_an_untracked_paw_never_pays(run):
-    """Nothing but jumps: with a limit below the speed of a reach, no reach is trusted, and nothing is earned."""
-    finished(run(settings=BRIEF | {"speed_threshold": "4", "max_jump_px": "5", "total_trials": "6"}))
+    """With a limit below the speed of a reach, its fast frames are jumps, and earn nothing."""
+    finished(run(settings=BRIEF | {"speed_threshold": "2", "max_jump_px": "2.5", "total_trials": "6"}))
     session = run.session()
-    _, reward = check_protocol(session)
+    _, reward = check_protocol(session)  # no reward without a tracked crossing
     speed, tracked = session.column("cj_speed"), session.column("tracked", int)
-    assert (speed[tracked == 0] > 5).sum() > 10, "the log shows what was measured"
-    assert (reward == 1).sum() == ((speed > 4) & (tracked == 1) & (reward == 1)).sum() or (reward == 1).sum() < 6
+    assert (speed[tracked == 0] > 2.5).sum() > 10, "the log shows what was measured"
+    trial = session.column("trial", int)
+    in_trial = [i for i in np.flatnonzero((tracked == 0) & (trial > 0)) if i + 15 < len(trial)]
+    assert any(trial[i + 15] == trial[i] and reward[i + 15] == 0 for i in in_trial), "fast, and the trial goes on"
 
 
 def test_an_unlikely_paw_never_pays(run):
@@ -232,6 +234,7 @@ def test_an_unlikely_paw_never_pays(run):
 @pytest.mark.parametrize("pose", ["simulated", "dlclive"])
 def test_replay_with_its_own_configuration_is_bit_exact(run, pose):
     short = BRIEF | {"pose": pose, "total_trials": "2", "initial_rest_dur": "3", "max_trial_dur": "4"}
+    short |= {"dlc_resize": "1"}
     finished(run(seed=None, settings=short))
     recorded = run.session()
     check_protocol(recorded)
@@ -272,25 +275,26 @@ def test_stopped_by_a_signal(run):
 
 
 BAD = [
-    (["--set", "dlc_model_path=nowhere.pt", "--set", "pose=dlclive"], "there is no such model"),
-    (["--set", "control_point=tail"], "control_point = tail: the model has no such body part; it has fl_l, fl_r, nose"),
-    (["--set", "start_center=1, 1"], "does not lie in the image"),
-    (["--set", "trial_start=now"], "trial_start = now"),
-    (["--set", "reward_threshold=3"], ""),
-    (["--baseline", "3"], "unrecognized arguments: --baseline 3"),
+    ([], {"dlc_model_path": "nowhere.pt", "pose": "dlclive"}, "there is no such model"),
+    ([], {"control_point": "tail"}, "control_point = tail: the model has no such body part; it has fl_l, fl_r, nose"),
+    ([], {"start_center": "1, 1"}, "does not lie in the image"),
+    ([], {"trial_start": "now"}, "trial_start = now"),
+    (["--baseline", "3"], {}, "unrecognized arguments: --baseline 3"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "fragment"), BAD, ids=[str(arguments[-1]) for arguments, _ in BAD])
-def test_bad_input(run, arguments, fragment):
-    done = run(*arguments, settings=BRIEF | {"total_trials": "1", "initial_rest_dur": "2", "max_trial_dur": "1"})
-    assert "Traceback" not in done.stderr
-    if not fragment:  # a setting of another experiment is told, and does no harm
-        assert "not used by this experiment: reward_threshold" in done.stdout
-        return
+@pytest.mark.parametrize(("arguments", "changes", "fragment"), BAD, ids=[fragment[:30] for _, _, fragment in BAD])
+def test_bad_input(run, arguments, changes, fragment):
+    done = run(*arguments, settings=BRIEF | changes)
     assert done.returncode == 2
     assert fragment in done.stderr
+    assert "Traceback" not in done.stderr
     assert not run.data.exists()
+
+
+def test_settings_of_other_experiments_are_told(run):
+    done = finished(run("--set", "reward_threshold=3", settings=BRIEF | {"total_trials": "1", "max_trial_dur": "1"}))
+    assert "not used by this experiment: reward_threshold" in done.stdout
 
 
 @pytest.mark.parametrize(("module", "sentence"), [("dlclive", "DeepLabCut-Live is not installed"), ("av", "PyAV")])
@@ -312,8 +316,8 @@ def test_a_real_camera_with_the_shipped_model_is_refused(run, tmp_path):
     movie = tmp_path / "camera.avi"
     import cv2
 
-    writer = cv2.VideoWriter(str(movie), cv2.VideoWriter.fourcc(*"MJPG"), 30, (640, 320))
-    writer.write(np.zeros((320, 640, 3), np.uint8))
+    writer = cv2.VideoWriter(str(movie), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 160))
+    writer.write(np.zeros((160, 320, 3), np.uint8))
     writer.release()
     real = {"vid_source": "OpenCVCameraStream", "opencv_source": str(movie), "pose": "dlclive"}
     done = run(settings=BRIEF | real, fast=False)
@@ -326,16 +330,17 @@ def test_a_real_mouse(run):
     """A real mouse in an arena, a model that knows it: trials run, and the log holds what the model gives offline."""
     if not OPEN_FIELD.exists():
         pytest.skip("no real mouse here: ../shared is absent")
-    real = BRIEF | {
+    circles = {"start_center": "320, 240", "target_center": "320, 240", "start_radius_mm": "4", "ppmm": "3.5"}
+    real = BRIEF | circles | {
         "vid_source": "VideoStream", "vid_root": str(OPEN_FIELD / "m3v1mp4.mp4"), "resolution": "640, 480",
         "pose": "dlclive", "dlc_model_path": str(OPEN_FIELD / "mouse_openfield.pt"), "dlc_resize": "0.5",
         "control_point": "snout", "trial_start": "immediate", "speed_threshold": "10", "reward_delay": "1",
-        "initial_rest_dur": "2", "max_trial_dur": "5", "total_trials": "8", "video_file": "",
+        "initial_rest_dur": "2", "max_trial_dur": "5", "total_trials": "5", "video_file": "", "max_jump_px": "100",
     }  # fmt: skip
     finished(run(settings=real, seed=None))
     session = run.session()
     _, reward = check_protocol(session)
-    assert (reward == 1).sum() >= 3
+    assert (reward == 1).sum() >= 2
     import torch
 
     torch.set_num_threads(1)
