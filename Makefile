@@ -2,6 +2,7 @@
 # make run        a short simulated CLNF session
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
 # make test       lint, types, tests: what CI runs
+# make torture    every promise of the rig, many times (half an hour)
 # make bench      speed, as ratios
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ CLMF_READY := .venv-clmf/ready
 # DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs CLNF alone.
 ON_PI := $(shell grep -qs "Raspberry Pi" /proc/device-tree/model && echo yes)
 
-.PHONY: setup run run-clmf test lint test-clnf test-clmf bench
+.PHONY: setup run run-clmf test lint test-clnf test-clmf torture bench
 
 setup:
 	PYTHON=$(PYTHON) tools/setup.sh
@@ -37,7 +38,8 @@ lint: $(READY)
 test: lint test-clnf test-clmf
 
 test-clnf: $(READY)
-	$(VENV)/pytest --ignore tests/clmf
+	$(VENV)/pytest --ignore tests/clmf -m "not alone"
+	$(VENV)/pytest --ignore tests/clmf -m alone -n 0
 
 ifeq ($(ON_PI),yes)
 test-clmf:
@@ -46,6 +48,9 @@ else
 test-clmf: $(CLMF_READY)
 	$(CLMF)/pytest tests/clmf tests/test_window.py
 endif
+
+torture: $(READY)
+	$(VENV)/python tests/promises.py
 
 bench: $(READY) $(CLMF_READY)
 	$(VENV)/python benchmarks/loop.py

@@ -7,12 +7,14 @@ tone and tastes the reward, and learns.  The same seed gives the same mouse.
 from collections.abc import Mapping
 from typing import Any
 
-from rig.errors import CameraError
+from rig.errors import CameraError, SettingsError
 from rig.frames import Frame
 from rig.pacing import Pacer
 from rig.settings import CameraSettings, CortexSettings, from_strings
 from rig.sim_cortex import CortexScene
 from rig.sim_paw import PawScene
+
+MOST_PIXELS = 2**21  # the fields of noise take 200 bytes of memory for each
 
 
 class SimCameraStream:
@@ -37,6 +39,11 @@ class SimCameraStream:
 
     def start(self) -> "SimCameraStream":
         """Paint what stays the same in every frame."""
+        width, height = self._settings.resolution
+        if width * height > MOST_PIXELS:
+            raise SettingsError(
+                f"resolution = {width}, {height}: SimCameraStream draws at most {MOST_PIXELS} pixels; lower it"
+            )
         self._scene: PawScene | CortexScene
         if isinstance(self._settings, CortexSettings):
             self._scene = CortexScene(self._settings)

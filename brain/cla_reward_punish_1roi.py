@@ -64,7 +64,7 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         if fresh:
             rig.tone.play(freq)
         if step.water:
-            rig.outputs.reward.pulse(cfg.reward_s)
+            step = rig.water.give(step, frame.time_s)
         if step.outcome == FAIL:
             rig.outputs.fail.pulse(cfg.fail_s)
         if step.goes_dark:
@@ -79,8 +79,8 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         )  # fmt: skip
         reward_threshold = adaptive.update(frame.time_s, step.reward == SUCCESS)
         books.show(frame, step, trials, relAvgDff, reward_threshold)
-        if books.stopped:
-            return "stopped with Esc"
+        if books.end:
+            return books.end
     return "the recording ended"
 
 

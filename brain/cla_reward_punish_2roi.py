@@ -66,7 +66,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         if fresh:
             rig.tone.play(freq)
         if step.water:
-            rig.outputs.reward.pulse(cfg.reward_s)
+            step = rig.water.give(step, frame.time_s)
         if step.outcome == FAIL:
             rig.outputs.fail.pulse(cfg.fail_s)
         if step.goes_dark:
@@ -83,8 +83,8 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
         books.log.notes["divisions_by_zero"] = rule.divisions_by_zero
         reward_threshold = adaptive.update(frame.time_s, step.reward == SUCCESS)
         books.show(frame, step, trials, relAvgDff, reward_threshold)
-        if books.stopped:
-            return "stopped with Esc"
+        if books.end:
+            return books.end
     return "the recording ended"
 
 

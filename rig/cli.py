@@ -19,6 +19,7 @@ from rig.session_log import check_data_root
 from rig.session_tables import cut_short, join
 from rig.settings import ClnfSettings, RigSettings, add_config_arguments, load, parse_overrides
 from rig.status import console, print_banner, terminal
+from rig.water import Dose, dose_of, had_today_ul
 
 SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
 CAN_BE_FAST = ("SimCameraStream", "VideoStream")
@@ -51,6 +52,10 @@ class Options(NamedTuple, Generic[S]):
     window, fast : bool
     baseline_s : float or None
         Record so long without trials.
+    dose : Dose
+        One reward.
+    today_ul : float
+        What the mouse has had today, µl.
     """
 
     settings: S
@@ -60,6 +65,8 @@ class Options(NamedTuple, Generic[S]):
     window: bool
     fast: bool
     baseline_s: float | None
+    dose: Dose
+    today_ul: float
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -98,10 +105,13 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     print_banner(simulated_devices(settings))
     if unused:
         console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
+    dose = dose_of(settings, config)
     check_data_root(settings, args.baseline)
     finish_sessions_cut_short(settings)
     mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
-    return Options(settings, mouse_id, config, args.section, not args.no_window, args.fast, args.baseline)
+    today_ul = had_today_ul(settings.data_root, mouse_id, dose)
+    window, fast = not args.no_window, args.fast
+    return Options(settings, mouse_id, config, args.section, window, fast, args.baseline, dose, today_ul)
 
 
 def finish_sessions_cut_short(settings: RigSettings) -> None:

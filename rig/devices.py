@@ -5,10 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from CameraFactory import CameraFactory
 from rig.cli import Options, signals, simulated_devices
+from rig.errors import ToneError
 from rig.events import Events
 from rig.frames import Frame
+from rig.image_check import image_trouble
 from rig.lick import LickDetector, NoLick, open_lick
 from rig.outputs import Outputs
 from rig.preview import Mark, NoWindow, Preview, Window, open_window
@@ -17,6 +21,7 @@ from rig.settings import save_lines, to_strings
 from rig.status import StatusLine, clock, console, print_summaries
 from rig.tone_player import SimTone, TonePlayer, open_tone
 from rig.trials import Baseline, Step, Trials
+from rig.water import Water
 from roi_manager import Circle, Rect
 
 Roi = Rect | Circle
@@ -30,6 +35,7 @@ class Rig(NamedTuple):
     outputs: Outputs
     tone: TonePlayer | SimTone
     lick: NoLick | LickDetector
+    water: Water
     window: Window | NoWindow
     events: Events
     logs: list[SessionLog]
@@ -37,9 +43,13 @@ class Rig(NamedTuple):
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame of the camera; what happens until the next one is noted under its number."""
+        lost = 0
         for frame in self.camera:
             signals.stop_if_asked()
             self.events.frame = frame.number
+            if self.camera.lost != lost:
+                self.events.add("camera", self.camera.lost - lost, "frames lost before this one")
+                lost = self.camera.lost
             yield frame
 
 
@@ -65,7 +75,8 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         at_the_end.callback(print_summaries, logs)
         camera.let_sense(tone, outputs.reward)
         lick.let_sense(outputs.reward)
-        yield Rig(options, camera, outputs, tone, lick, window, events, logs)
+        water = Water(settings, options.dose, outputs.reward, events, options.today_ul)
+        yield Rig(options, camera, outputs, tone, lick, water, window, events, logs)
 
 
 def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> bool:
@@ -124,7 +135,7 @@ def recording(
     """
     used = rig.options.settings.with_places(rois)
     with signals.at_safe_points():
-        log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, wait=rig.options.fast)
+        log = SessionLog(used, rig.options.mouse_id, list(columns), rig.events, rig.water, rig.options.fast)
         if rig.options.baseline_s is not None:
             log.kind = "baseline"
         rig.logs.append(log)
@@ -150,8 +161,8 @@ class Recording:
     Attributes
     ----------
     log : SessionLog
-    stopped : bool
-        The user has pressed Esc.
+    end : str
+        Why the session ends now: Esc, or enough water; nothing where it goes on.
     """
 
     def __init__(
@@ -160,15 +171,17 @@ class Recording:
         self.log = log
         self._rig, self._marks, self._status = rig, [*rois, *marks], status
         self._rects = [roi for roi in rois if isinstance(roi, Rect)]
-        self._trouble = ""
+        self._trouble, self._troubles = "", dict[str, None]()
+        self._is_dark = False
 
     @property
-    def stopped(self) -> bool:
-        """Return whether the user has pressed Esc."""
-        return self._rig.window.stopped
+    def end(self) -> str:
+        """Why the session ends now."""
+        return "stopped with Esc" if self._rig.window.stopped else self._rig.water.ends_session()
 
     def write(self, frame: Frame, step: Step, fresh: bool, age_s: float, acted_s: float, **values: Any) -> None:
         """Store the frame and its row, see `SessionLog.write`; count decisions that came too late."""
+        self._is_dark = self._is_dark or step.goes_dark
         if not fresh:
             self.log.stale += 1
             self._rig.events.add("stale frame", age_s * 1e3, "ms old; nothing paid")
@@ -182,7 +195,7 @@ class Recording:
             return
         self.log.lost = self._rig.camera.lost
         self._rig.outputs.check()
-        self._note_trouble()
+        self._note_trouble(frame.image)
         left_s, where = trials.seconds_left(frame.time_s), trials.describe(step)
         if status_due:
             self._status.show(f"{where} | {trials.kind}", signal, threshold, left_s, self._trouble)
@@ -191,11 +204,19 @@ class Recording:
             lines = {where: ""} | self._lines(signal, threshold, left_s)
             self._rig.window.show(frame, self._marks, signal, threshold, lines, state)
 
-    def _note_trouble(self) -> None:
-        trouble = self._rig.tone.trouble() or self._rig.lick.trouble()
+    def _note_trouble(self, image: np.ndarray) -> None:
+        """Look at everything that can go wrong without ending the session; note what is new."""
+        tone = self._rig.tone.trouble()
+        unsaved = f"the disk is too slow: {self.log.unsaved} frames not stored" if self.log.unsaved else ""
+        picture = "" if self._is_dark else image_trouble(image, self._rig.options.settings.max_saturated)
+        trouble = "; ".join(filter(None, (tone, self._rig.lick.trouble(), unsaved, picture)))
         if trouble != self._trouble:
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
             self._trouble = trouble
+            self._troubles |= dict.fromkeys(filter(None, (tone, self._rig.lick.trouble(), picture)))
+            self.log.notes["troubles"] = "; ".join(self._troubles)
+        if tone and self._rig.options.settings.tone_required:
+            raise ToneError(f"{tone}; the session ends, because tone_required = 1")
 
     def _lines(self, signal: float, threshold: float, left_s: float) -> dict[str, str]:
         log, settings = self.log, self._rig.options.settings
@@ -205,7 +226,7 @@ class Recording:
             "threshold": f"{threshold:.4f}",
             "tone": f"{self._rig.tone.hz:.0f} Hz" if self._rig.tone.hz else "silence",
             "trials": f"{log.trials} done",
-            "rewards": str(log.rewards),
+            "rewards": f"{log.rewards}{self._rig.water.describe()}",
             "frames": f"{log.frames}, {log.lost} lost, {log.stale} late",
             "time left": f"at most {clock(left_s)}",
             "mouse": self._rig.options.mouse_id,

@@ -32,6 +32,21 @@ def caption(view: np.ndarray, text: str) -> None:
     write(view, text, (8, len(view) - 9), WHITE, 0.42)
 
 
+def show_refusal(view: np.ndarray, text: str) -> None:
+    """Write a sentence across the head of a picture, on red, in as many lines as it needs."""
+    words, lines = text.split(), [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".strip()
+        (width, _), _ = cv2.getTextSize(longer, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+        if width > view.shape[1] - 16 and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    view[: 12 + 20 * len(lines)] = (0, 0, 120)
+    for i, line in enumerate(lines):
+        write(view, line, (8, 22 + 20 * i))
+
+
 def polyline(
     canvas: np.ndarray, values: Iterable[float], low: float, high: float, box: tuple[int, int, int, int], color: Color
 ) -> None:

@@ -12,13 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from rig.errors import OutputError
+from rig.errors import OutputError, SettingsError
 from rig.events import Events
 from rig.settings import ROOT, OneRoiSettings, RigSettings, add_config_arguments, experiment_of, load, parse_overrides
+from rig.valve_guard import GpioPins
+from rig.water import CALIBRATION_FILE, calibrate
 
 READY_WITHIN_S = 10.0
 ANSWERS_WITHIN_S = 2.0
-STUCK = "the guard of the output pins does not answer and was ended; check that the valve is shut"
+STUCK = "the guard of the output pins does not answer and was ended"
 STOP_EDGE_S = 0.05
 NAMES = ("reward", "fail", "light", "trigger")
 
@@ -119,7 +121,7 @@ class Outputs:
 
     def __init__(self, settings: RigSettings, events: Events) -> None:
         self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
-        self.events = events
+        self.events, self._settings = events, settings
         self._lock = PinLock() if settings.outputs == "gpio" else None
         self._error = ""
         self._ready, self._low = threading.Event(), threading.Event()
@@ -147,7 +149,8 @@ class Outputs:
         try:
             self._guard.stdin.write(line.encode() + b"\n")
         except OSError:
-            raise OutputError(self._error or "the guard of the output pins has died; all pins are low") from None
+            self._listener.join(ANSWERS_WITHIN_S)  # it takes the pins low
+            raise OutputError(self._error or "the guard of the output pins has died") from None
 
     def all_off(self) -> None:
         """Drive every pin low, pulses included, and wait until it is done; OutputError if the guard cannot."""
@@ -188,10 +191,24 @@ class Outputs:
                 self._low.set()
             else:
                 self._ready.set()
-        if not self._closing and not self._error:
-            self._error = "the guard of the output pins has died; start again, and check that the valve is shut"
+        if self._guard.wait() != 0 or not self._closing:
+            lowered = self._lower_myself()
+            self._error = self._error or f"the guard of the output pins has died; {lowered}"
         self._ready.set()
         self._low.set()
+
+    def _lower_myself(self) -> str:
+        """Take every pin low from this process: what a dead guard drove may have stayed high.  Return how it went."""
+        if self._settings.outputs != "gpio":
+            return "its simulated pins are gone with it"
+        try:
+            pins = GpioPins(self._settings.pin_numbering)
+            for name, pin in self._settings.pins().items():
+                pins.claim(pin)
+                self.events.add(name, 0, "driven by the script")
+        except Exception as error:
+            return f"its pins could not be taken low ({error}): shut the valve by hand"
+        return "the script has taken all pins low"
 
     def close(self) -> None:
         """Take all pins low and end the guard; harmless when repeated."""
@@ -226,26 +243,59 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help=f"which ones, in order; all without a name ({', '.join(NAMES)})")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a pulse (default 0.3)")
     parser.add_argument("--simulate", action="store_true", help="without pins")
+    calibration = parser.add_argument_group("calibration of the valve, stored beside the configuration")
+    calibration.add_argument("--calibrate", action="store_true", help="measure how much water a pulse gives")
+    calibration.add_argument("--pulses", type=int, default=50, help="pulses of each duration (default 50)")
+    calibration.add_argument("--durations", default="0.05,0.1,0.2,0.4", help="in s (default %(default)s)")
     add_config_arguments(parser, OneRoiSettings.section)
     args = parser.parse_args(arguments)
-    unknown = [name for name in args.names if name not in NAMES]
-    if unknown:
-        parser.error(f"there is no output {unknown[0]}; known are {', '.join(NAMES)}")
     overrides = ({"outputs": "simulated"} if args.simulate else {}) | parse_overrides(args.set)
     config = Path(args.config)
     settings, _ = load(experiment_of(config, args.section), config, args.section, overrides)
+    if args.calibrate:
+        return calibrate_valve(settings, config, args.durations, args.pulses)
+    unknown = [name for name in args.names if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no output {unknown[0]}; known are {', '.join(NAMES)}")
     if not 0 < args.seconds <= settings.max_valve_open_s:
         parser.error(
             f"--seconds {args.seconds:g}: more than 0, at most max_valve_open_s, {settings.max_valve_open_s:g} s"
         )
-    events = Events()
-    with Outputs(settings, events) as outputs:
-        for name in args.names or NAMES:
+    try_outputs(settings, args.names or list(NAMES), args.seconds)
+    return 0
+
+
+def try_outputs(settings: RigSettings, names: list[str], seconds: float) -> None:
+    """Pulse outputs one after the other."""
+    with Outputs(settings, Events()) as outputs:
+        for name in names:
             pin = f"pin {settings.pins()[name]} ({settings.pin_numbering})"
-            print(f"{name:8} {pin}: high for {args.seconds:g} s", flush=True)
-            getattr(outputs, name).pulse(args.seconds)
-            time.sleep(args.seconds + 0.3)
+            print(f"{name:8} {pin}: high for {seconds:g} s", flush=True)
+            getattr(outputs, name).pulse(seconds)
+            time.sleep(seconds + 0.3)
         outputs.check()
+
+
+def calibrate_valve(settings: RigSettings, config: Path, durations: str, pulses: int) -> int:
+    """Calibrate the valve, and show how good the line is."""
+    try:
+        seconds = sorted({float(part) for part in durations.split(",")})
+    except ValueError:
+        seconds = []
+    if len(seconds) < 2 or not 0 < seconds[0] <= seconds[-1] <= settings.max_valve_open_s or not 1 <= pulses <= 1000:
+        raise SettingsError(
+            f"--durations {durations} --pulses {pulses}: expected two or more durations, each more than 0 and at most "
+            f"max_valve_open_s, {settings.max_valve_open_s:g} s, and 1 to 1000 pulses"
+        )
+    path = config.with_name(CALIBRATION_FILE)
+    try:
+        with Outputs(settings, Events()) as outputs:
+            found = calibrate(settings, outputs.reward, path, seconds, pulses)
+    except EOFError:
+        raise SettingsError("the masses are missing: answer at the prompt; nothing was stored") from None
+    for duration, ul, residual in zip(found.seconds, found.ul, found.residuals_ul, strict=True):
+        print(f"{duration:7.3f} s  {ul:8.3f} µl a pulse, {residual:+.3f} µl off the line")
+    print(f"{found.ul_per_s:.2f} µl per s of opening, {found.ul_at_0:+.3f} µl at 0 s; stored in {path}")
     return 0
 
 

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 
 from rig.cli import signals
-from rig.drawing import GREEN, GREY, RED, STRIP_HEIGHT, enlarge, polyline, scale_for, write, write_within
-from rig.errors import RigError, SettingsError
+from rig.drawing import GREEN, GREY, RED, STRIP_HEIGHT, enlarge, polyline, scale_for, show_refusal, write, write_within
+from rig.errors import CameraError, RigError, SettingsError
 from rig.frames import Frame
+from rig.image_check import image_trouble
 from roi_manager import Circle, Rect, annots
 
 WINDOW_NAME = "Closed loop"
@@ -21,6 +22,7 @@ ESC = 27
 REFRESH_S = 0.1
 TRACE_S = 20.0
 LICK_SHOWN_S = 0.5
+REFUSAL_SHOWN_S = 5.0
 
 
 class Mark(Protocol):
@@ -117,7 +119,7 @@ class Window:
         width, height = self._settings.resolution
         placing = annots(WINDOW_NAME, rois, np.zeros((height, width, 3), np.uint8), self._scale)
         cv2.setMouseCallback(WINDOW_NAME, placing.on_mouse)
-        licked_s = 0.0
+        licked_s = refused_until_s = 0.0
         try:
             while True:
                 signals.stop_if_asked()
@@ -132,13 +134,29 @@ class Window:
                 if now < self._next_s:
                     continue
                 self._next_s = now + REFRESH_S / 2
-                cv2.imshow(WINDOW_NAME, preview.draw(placing, now - licked_s < LICK_SHOWN_S))
+                canvas = preview.draw(placing, now - licked_s < LICK_SHOWN_S)
+                trouble = self._trouble_of(frame.image)
+                if trouble and now < refused_until_s:
+                    show_refusal(canvas[: self._size[1]], f"Not started: {trouble}")
+                cv2.imshow(WINDOW_NAME, canvas)
                 if self._refresh() == ESC:
-                    return placing
+                    if not trouble:
+                        return placing
+                    refused_until_s = now + REFUSAL_SHOWN_S
                 if self._is_closed():
                     return None
         finally:
             cv2.setMouseCallback(WINDOW_NAME, lambda *_: None)
+
+    def _trouble_of(self, image: np.ndarray) -> str:
+        """Return why no session can start with this image; CameraError where the camera gives another size."""
+        width, height = self._settings.resolution
+        if image.shape != (height, width, 3):
+            raise CameraError(
+                f"the camera gives {image.shape[1]}, {image.shape[0]} px where resolution = {width}, {height}; "
+                "correct the setting"
+            )
+        return image_trouble(image, self._settings.max_saturated)
 
     def due(self, now_s: float) -> bool:
         """Return whether it is time to show something new."""

@@ -1,5 +1,6 @@
 """The files of a session: folder, config.ini, VideoTimestamp.txt, image_stream.hdf5, movie, row of the summary."""
 
+import argparse
 import contextlib
 import csv
 import errno
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 from array import array
+from collections import deque
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -26,9 +28,10 @@ from rig.events import Events
 from rig.frame_file import FrameFile, Header
 from rig.frames import Frame
 from rig.movie import Movie, count_frames
-from rig.session_tables import GrowingTables, join
+from rig.session_tables import ABOUT, GrowingTables, cut_short, is_running, join
 from rig.settings import HDF5_ENDINGS, ROOT, RigSettings, save_session_copy, to_strings
 from rig.trials import FAIL, NONE, SUCCESS, Step
+from rig.water import CALIBRATION_FILE, LEDGER_FILE, LEDGER_HEADER, Water, save_calibration
 
 BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
 BYTES_OF_A_ROW = 500  # in VideoTimestamp.txt, /frames and /events together
@@ -169,6 +172,7 @@ class SessionLog:
     columns : list of str
         Of VideoTimestamp.txt; the first two are frame and time.
     events : Events
+    water : Water
     wait : bool
         Wait for the disk instead of leaving frames out: for replays that run as fast as they can.
 
@@ -187,11 +191,12 @@ class SessionLog:
     """
 
     def __init__(
-        self, settings: RigSettings, mouse_id: str, columns: list[str], events: Events, wait: bool = False
+        self, settings: RigSettings, mouse_id: str, columns: list[str], events: Events, water: Water, wait: bool = False
     ) -> None:
-        self._settings, self._mouse_id, self._columns, self._events, self._wait = (
-            settings, mouse_id, columns, events, wait,
+        self._settings, self._mouse_id, self._columns, self._events, self._water, self._wait = (
+            settings, mouse_id, columns, events, water, wait,
         )  # fmt: skip
+        self._given: deque[str] = deque()  # rows for the ledger of the water
         self.frames = self.unsaved = 0
         self.trials = self.fails = self.rewards = self.lost = self.stale = 0
         self.ended_by = ""
@@ -212,6 +217,8 @@ class SessionLog:
         self._stream_path = self.folder / settings.raw_image_file
         try:
             save_session_copy(settings, self.folder / "config.ini")
+            if water.dose.calibration is not None:
+                save_calibration(self.folder / CALIBRATION_FILE, water.dose.calibration)
             self._rows = RowFile(self.folder / "VideoTimestamp.txt", "\t".join(columns))
             about = {"mouse_id": mouse_id, "session_type": self.kind} | self._versions
             self._tables = GrowingTables(self.folder, settings.raw_image_file, about)
@@ -255,6 +262,8 @@ class SessionLog:
                 "and uint8 are needed; correct the setting"
             )
         self._count(step)
+        if step.water and self._settings.outputs == "gpio":  # a simulated valve gives no water
+            self._given.append(self._ledger_row())
         wall = datetime.fromtimestamp(time.time() - (time.monotonic() - frame.captured_s))
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
         values |= {"reward": step.reward, "trial": step.trial}
@@ -297,6 +306,9 @@ class SessionLog:
             "lost_frames": self.lost,
             "unsaved_frames": self.unsaved,
             "stale_frames": self.stale,
+            "withheld_rewards": self._water.withheld,
+            "water_ul": "uncalibrated" if self._water.dose.ul is None else f"{self._water.session_ul:.2f}",
+            "water_day_ul": "uncalibrated" if self._water.dose.ul is None else f"{self._water.day_ul:.2f}",
             "latency_median_ms": f"{median:.2f}",
             "latency_p99_ms": f"{p99:.2f}",
             "ended_by": self.ended_by,
@@ -316,7 +328,7 @@ class SessionLog:
         if self._trial:
             self._events.add("trial", self._trial, f"end: {self.ended_by}")
         self._end_writer()
-        closing = [self._store_events, self._rows.close, self._stream.close, self._join_tables]
+        closing = [self._store_events, self._store_water, self._rows.close, self._stream.close, self._join_tables]
         closing += [self._movie.close] if self._movie is not None else []
         for step in (*closing, self._compare, self._add_summary_row):
             try:
@@ -407,6 +419,7 @@ class SessionLog:
         """Bring rows to disk, then frames: a frame that is kept has its rows."""
         self._rows.sync()
         self._store_events()
+        self._store_water()
         self._tables.sync()
         self._stream.publish()
 
@@ -414,6 +427,23 @@ class SessionLog:
         events = self._events.since(self._events_stored)
         self._tables.add_events(events)
         self._events_stored += len(events)
+
+    def _ledger_row(self) -> str:
+        ul = "" if self._water.dose.ul is None else f"{self._water.dose.ul:.3f}"
+        now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
+        return f"{now},{self._mouse_id},{self.folder.name},{self._water.dose.seconds:.4f},{ul}\n"
+
+    def _store_water(self) -> None:
+        """Bring the rewards given since the last time into the ledger of the rig, and to disk."""
+        if not self._given:
+            return
+        with (self._settings.data_root / LEDGER_FILE).open("a", encoding="utf-8") as file:
+            if file.tell() == 0:
+                file.write(LEDGER_HEADER + "\n")
+            while self._given:
+                file.write(self._given.popleft())
+            file.flush()
+            os.fsync(file.fileno())
 
     def _explain(self, error: Exception) -> LogError:
         if isinstance(error, LogError):
@@ -459,3 +489,29 @@ class SessionLog:
         if error is not None:
             self.ended_by = str(error) or type(error).__name__
         self.close()
+
+
+def main() -> int:
+    """Finish sessions that were cut short."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rig.session_log", description="Finish the files of sessions that were cut short."
+    )
+    parser.add_argument("folder", type=Path, help="data_root/MOUSE/YYYYMMDDHHMMSS, or data_root for all below it")
+    folder = parser.parse_args().folder
+    if not folder.is_dir():
+        raise SettingsError(f"there is no folder {folder}")
+    open_ones = [folder] if (folder / ABOUT).exists() else list(cut_short(folder))
+    for one in open_ones:
+        if is_running(one):
+            raise LogError(f"{one}: the session is still running")
+        join(one, {})
+        print(f"{one}: finished")
+    if not open_ones:
+        print(f"{folder}: nothing to do, all files are finished")
+    return 0
+
+
+if __name__ == "__main__":
+    from rig.cli import run
+
+    run(main)

@@ -1,10 +1,9 @@
 """/frames and /events: kept beside image_stream.hdf5 while it grows, and joined into it at the end.
 
 A session that was cut short is joined afterwards: by the next session of the rig, or by hand with
-`python -m rig.session_tables FOLDER`.
+`python -m rig.session_log FOLDER`.
 """
 
-import argparse
 import errno
 import fcntl
 import json
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import tables
 
-from rig.errors import LogError
 from rig.events import Event
 from rig.frame_file import extended, repair
 
@@ -133,26 +131,3 @@ def cut_short(data_root: Path) -> Iterator[Path]:
     for about in sorted(data_root.glob(f"*/*/{ABOUT}")):
         if was_cut_short(about.parent):
             yield about.parent
-
-
-def main() -> int:
-    """Join a session that was cut short."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rig.session_tables", description="Finish the files of a session that was cut short."
-    )
-    parser.add_argument("folder", type=Path, help="data_root/MOUSE/YYYYMMDDHHMMSS")
-    folder = parser.parse_args().folder
-    if not (folder / ABOUT).exists():
-        print(f"{folder}: nothing to do, its files are finished" if folder.is_dir() else f"there is no folder {folder}")
-        return 0 if folder.is_dir() else 2
-    if is_running(folder):
-        raise LogError(f"{folder}: the session is still running")
-    join(folder, {})
-    print(f"{folder}: finished")
-    return 0
-
-
-if __name__ == "__main__":
-    from rig.cli import run
-
-    run(main)

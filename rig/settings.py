@@ -68,6 +68,9 @@ SUMMARY_VALUES = frozenset(
         "success_rate",
         "trials",
         "unsaved_frames",
+        "water_day_ul",
+        "water_ul",
+        "withheld_rewards",
     }
 )
 
@@ -151,6 +154,9 @@ class CameraSettings(BaseModel):
     shutter_speed: int = setting("exposure time", "µs", 60000, gt=0)
     iso: int = setting("analogue gain times 100", "ISO", 800, ge=100, le=3200)
     sensor_mode: int = setting("PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0)
+    max_saturated: float = setting(
+        "share of pixels at 255; with more a session is not started, and is flagged", "0..1", 0.01, ge=0, le=1
+    )
     camera_timeout_s: float = setting("without a new frame for so long the session ends", "s", 1.0, gt=0)
     sim_camera_fails_at_s: float = setting("SimCameraStream: stop giving frames then; 0 never", "s", 0.0, ge=0)
     seed: int | None = setting(
@@ -232,10 +238,16 @@ class RigSettings(CameraSettings):
         "a decision on an older frame pays nothing and changes no tone; two frame periods without it", "ms", None, gt=0
     )
     reward_s: float = setting("length of the reward pulse", "s", 0.3, gt=0)
+    reward_ul: float | None = setting("volume of a reward, in place of reward_s; needs a calibration", "µl", None, gt=0)
     fail_s: float = setting("length of the failure pulse", "s", 0.5, gt=0)
+    max_rewards_per_min: int = setting("more rewards in 60 s are not paid", "1/min", 60, gt=0)
+    max_session_ul: float | None = setting("more water in a session is not paid; needs a calibration", "µl", None, gt=0)
+    max_day_ul: float | None = setting("more water for a mouse in a day on this rig is not paid", "µl", None, gt=0)
+    at_water_cap: Literal["continue", "end"] = setting("what the session does then", "", "continue")
     max_valve_open_s: float = setting("the guard closes the valve after it", "s", 1.0, gt=0, le=10)
 
     tone: Literal["pyaudio", "simulated"] = setting("the loudspeaker", "", "pyaudio")
+    tone_required: bool = setting("without sound the session ends", "0, 1", False)
     tone_volume: float = setting("loudness of the tone, full scale = 1", "0..1", 0.5, gt=0, le=1)
 
     lick: Literal["none", "mpr121", "gpio", "simulated"] = setting("the lick sensor", "", "none")
@@ -276,6 +288,13 @@ class RigSettings(CameraSettings):
             others = [other for other in pins if other != name and pins[other] == pin]
             if others and name < others[0]:
                 yield f"{name}_pin = {pin}: {' and '.join(others)} has the same pin; each needs its own"
+        longest = max(("reward_delay", "audio_delay"), key=lambda key: getattr(self, key))
+        for key in ("initial_rest_dur", "success_rest_dur", "fail_rest_dur"):
+            if getattr(self, key) < getattr(self, longest):
+                yield (
+                    f"{key} = {getattr(self, key):g}: must be at least {longest}, {getattr(self, longest):g} s, "
+                    "or the signal of one trial would count in the next"
+                )
         if self.video_file and any(side % 2 for side in self.resolution):
             width, height = self.resolution
             yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
@@ -338,6 +357,11 @@ class ClnfSettings(RigSettings, CortexSettings):
                 site = nearest(name, seeds)
                 yield f"{value}: there is no such site as {name}{site}; sites are the names of seeds_mm with _L or _R"
                 continue
+            if min(self.roi_size) * self.ppmm < 0.5 and name.lower() not in self.placed:
+                yield (
+                    f"roi_size = {self.roi_size[0]:g}, {self.roi_size[1]:g} mm: smaller than a pixel at "
+                    f"ppmm = {self.ppmm:g} px/mm; make the ROI larger"
+                )
             x, y, w, h = self.roi_box(name)
             if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
                 yield (

@@ -132,6 +132,14 @@ def print_summaries(logs: Iterable[SessionLog]) -> None:
             print_table(log.summary(), log.notes)
 
 
+def water_in_words(values: Mapping[str, object]) -> str:
+    """Return what the mouse has had, and what was withheld."""
+    withheld = f"; {values['withheld_rewards']} not paid" if values["withheld_rewards"] else ""
+    if values["water_ul"] == "uncalibrated":
+        return f"uncalibrated, {values['reward_s']} s each{withheld}"
+    return f"{values['water_ul']} µl, today {values['water_day_ul']} µl{withheld}"
+
+
 def print_table(values: Mapping[str, object], notes: Mapping[str, object]) -> None:
     """Print the summary as a table."""
     table = Table(show_header=False, box=None, padding=(0, 2))
@@ -140,6 +148,7 @@ def print_table(values: Mapping[str, object], notes: Mapping[str, object]) -> No
         ("ended by", values["ended_by"]),
         ("trials", values["trials"]),
         ("rewards", values["rewards"]),
+        ("water", water_in_words(values)),
         ("success rate", success),
         ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
         ("decided late", f"{values['stale_frames']} frames, on which nothing was paid"),

@@ -102,15 +102,16 @@ def test_the_bench_takes_the_pins_of_the_section():
 def test_a_second_process_is_told_who_holds_the_pins(tmp_path):
     env = gpio_env(tmp_path / "edges")
     first = subprocess.Popen(
-        [sys.executable, "-m", "rig.outputs", "light", "--seconds", "0.9"],
+        [sys.executable, "-m", "rig.outputs", *["light"] * 9, "--seconds", "0.9"],
         cwd=ROOT, env=os.environ | env, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     wait_until(lambda: (21, 1) in [edge[1:] for edge in read_edges(tmp_path / "edges")])
     second = bench("fail", env=env)
+    first.terminate()
     first.communicate(timeout=20)
-    assert (first.returncode, second.returncode) == (0, 1)
+    assert (first.returncode, second.returncode) == (143, 1)
     assert f"the output pins are held by process {first.pid} since" in second.stderr
-    assert "outputs.py light --seconds 0.9; end that first" in second.stderr
+    assert "light light --seconds 0.9; end that first" in second.stderr
     assert bench("fail", "--seconds", "0.05", env=env).returncode == 0, "free again"
 
 

@@ -337,7 +337,7 @@ def test_killed_at_any_moment_every_kept_frame_is_there(run, seed):
     box = [int(v) for v in clh.GetConfigValues(folder)["m1_l"].split(",")]
     dff = session.column("roi_dff")[: len(images)]
     np.testing.assert_allclose(dff, direct_dff(images, box, 360), rtol=0, atol=1e-12)
-    subprocess.run([sys.executable, "-m", "rig.session_tables", folder], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "rig.session_log", folder], cwd=ROOT, check=True, capture_output=True)
     assert len(session.table("frames")) == len(images)
 
 
@@ -347,7 +347,7 @@ def test_a_running_session_is_not_finished_by_another(run):
         folder = run.wait_for_rows(5)
         done = finished(run(mouse="other"))
         assert "cut short" not in done.stdout
-        command = [sys.executable, "-m", "rig.session_tables", folder]
+        command = [sys.executable, "-m", "rig.session_log", folder]
         by_hand = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert (by_hand.returncode, "still running" in by_hand.stderr) == (1, True)
         assert len(list(folder.glob("*.part"))) == 3

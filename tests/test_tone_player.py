@@ -74,7 +74,9 @@ def test_simulated_contract():
     assert [event.value for event in sorted(events.since(0))] == [1000, 0, 2000, 0], "changes, and silence at the end"
 
 
-pulse = needs("pulseaudio", "pactl", "parec")
+def pulse(test):
+    """Mark a test that needs a sound server; it runs alone, because sound that stutters is no measurement."""
+    return pytest.mark.alone(needs("pulseaudio", "pactl", "parec")(test))
 
 
 @pulse

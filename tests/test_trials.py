@@ -87,6 +87,7 @@ def fake_settings(kind, total=3):
     values |= {
         "initial_rest_dur": "1",
         "success_rest_dur": "0.5",
+        "reward_delay": "0.5",
         "fail_rest_dur": "1",
         "vid_source": "SimCameraStream",
     }
