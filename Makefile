@@ -3,7 +3,7 @@
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
 # make test       lint, types, tests: what CI runs
 # make torture    every promise of the rig, many times (half an hour)
-# make bench      speed, as ratios
+# make bench      speed, beside what must be reached and a reference
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -53,5 +53,4 @@ torture: $(READY)
 	$(VENV)/python tests/promises.py
 
 bench: $(READY) $(CLMF_READY)
-	$(VENV)/python benchmarks/loop.py
-	$(CLMF)/python benchmarks/pose.py
+	$(VENV)/python benchmarks/bench.py

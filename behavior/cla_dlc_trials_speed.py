@@ -22,6 +22,7 @@ import helper as clh
 from rig import cli
 from rig.devices import Recording, Rig, open_rig, place_rois, recording
 from rig.pose import Pose, Tracking, open_pose
+from rig.preflight import check_rig
 from rig.preview_paw import PawPreview, PoseMarks, make_circles
 from rig.settings import ClmfSettings
 from rig.tones import get_bins
@@ -98,6 +99,8 @@ def run_session(
 def main() -> int:
     """Prepare, load the model, preview, run."""
     options = cli.prepare(ClmfSettings, __doc__)
+    if options.check:
+        return check_rig(options)
     with open_pose(options.settings) as dlc, open_rig(options) as rig:
         marks = PoseMarks(options.settings, dlc.body_parts)
         start_roi_manager, target_roi_manager = make_circles(options.settings)

@@ -22,6 +22,7 @@ from rig import cli
 from rig.baseline import print_baseline
 from rig.devices import Recording, Rig, open_rig, place_rois, recording
 from rig.dff import RoiHistory, average_dff
+from rig.preflight import check_rig
 from rig.preview_cortex import CortexPreview, make_rois
 from rig.rule import Rule
 from rig.settings import TwoRoiSettings
@@ -91,6 +92,8 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Recordin
 def main() -> int:
     """Prepare, preview, run."""
     options = cli.prepare(TwoRoiSettings, __doc__)
+    if options.check:
+        return check_rig(options)
     with open_rig(options) as rig:
         rois = make_rois(options.settings)
         if not place_rois(rig, rois, CortexPreview(options.settings)):

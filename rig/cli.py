@@ -30,6 +30,7 @@ BASELINE_EXAMPLE = (
 )
 EPILOG = f"""examples
   %(prog)s                                    the rig as config.ini sets it up
+  %(prog)s --check                            before the animal comes: does everything work?
   %(prog)s --simulate                         a simulated mouse, on any computer
   %(prog)s --set total_trials=10 --set audio=0.5
 {BASELINE_EXAMPLE}  %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
@@ -46,7 +47,6 @@ class Options(NamedTuple, Generic[S]):
     Attributes
     ----------
     settings : RigSettings
-    mouse_id : str
     config : Path
         The file that placed ROIs are written back to.
     window, fast : bool
@@ -54,19 +54,23 @@ class Options(NamedTuple, Generic[S]):
         Record so long without trials.
     dose : Dose
         One reward.
+    mouse_id : str
     today_ul : float
         What the mouse has had today, µl.
+    check : bool
+        Try every device, and run no session.
     """
 
     settings: S
-    mouse_id: str
     config: Path
     section: str
     window: bool
     fast: bool
     baseline_s: float | None
     dose: Dose
+    mouse_id: str
     today_ul: float
+    check: bool
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -106,12 +110,13 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if unused:
         console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
     dose = dose_of(settings, config)
+    known = (settings, config, args.section, not args.no_window, args.fast, args.baseline, dose)
+    if args.check:
+        return Options(*known, "", 0.0, check=True)
     check_data_root(settings, args.baseline)
     finish_sessions_cut_short(settings)
     mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
-    today_ul = had_today_ul(settings.data_root, mouse_id, dose)
-    window, fast = not args.no_window, args.fast
-    return Options(settings, mouse_id, config, args.section, window, fast, args.baseline, dose, today_ul)
+    return Options(*known, mouse_id, had_today_ul(settings.data_root, mouse_id, dose), check=False)
 
 
 def finish_sessions_cut_short(settings: RigSettings) -> None:
@@ -142,6 +147,9 @@ def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None
     parser.add_argument("--no-window", action="store_true", help="start at once, without preview and window")
     parser.add_argument("--fast", action="store_true", help="do not wait for the time of simulated or replayed frames")
     parser.add_argument("--seed", metavar="N", help="the same order of silent trials, the same simulated mouse")
+    parser.add_argument(
+        "--check", action="store_true", help="try every device, say what works and what to do; no session"
+    )
     parser.set_defaults(baseline=None)
     if issubclass(model, ClnfSettings):
         parser.add_argument(

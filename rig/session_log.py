@@ -38,6 +38,7 @@ BYTES_OF_A_ROW = 500  # in VideoTimestamp.txt, /frames and /events together
 MOVIE_SHARE = 0.15  # of the raw frames; noise hardly compresses
 SPARE_BYTES = 4 * 2**20
 PUBLISH_EVERY_S = 0.25
+FIRST_FRAMES = 200  # whose latency is told beside that of all, as `rig.preflight` measures it
 VERSIONS_OF = (
     "numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio", "deeplabcut-live", "torch",
     "av",
@@ -83,7 +84,7 @@ def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> N
             )
 
 
-def most_bytes(settings: RigSettings, baseline_s: float | None) -> int:
+def most_bytes(settings: RigSettings, baseline_s: float | None = None) -> int:
     """Return the space that the longest session with these settings needs: every trial takes all its time."""
     width, height = settings.resolution
     rest_s = max(settings.success_rest_dur, settings.fail_rest_dur)
@@ -277,11 +278,17 @@ class SessionLog:
         self._times_s.append(frame.time_s)
         self._latencies_s.append(acted_s - frame.captured_s)
 
-    def latency_ms(self) -> tuple[float, float]:
-        """Return median and 99th percentile of the time from capture to commanded output, ms; NaN without frames."""
+    def latency_ms(self, first: int | None = None) -> tuple[float, float]:
+        """Return median and 99th percentile of the time from capture to commanded output, ms; NaN without frames.
+
+        Parameters
+        ----------
+        first : int, optional
+            Of so many frames at the start, as the pre-flight check measures it.
+        """
         if not self.frames:
             return float("nan"), float("nan")
-        latencies_ms = np.array(self._latencies_s) * 1e3
+        latencies_ms = np.array(self._latencies_s[:first]) * 1e3
         return float(np.median(latencies_ms)), float(np.percentile(latencies_ms, 99))
 
     def summary(self) -> dict[str, Any]:
@@ -311,6 +318,7 @@ class SessionLog:
             "water_day_ul": "uncalibrated" if self._water.dose.ul is None else f"{self._water.day_ul:.2f}",
             "latency_median_ms": f"{median:.2f}",
             "latency_p99_ms": f"{p99:.2f}",
+            "latency_of_first_frames_ms": "median {:.2f}, p99 {:.2f}".format(*self.latency_ms(FIRST_FRAMES)),
             "ended_by": self.ended_by,
         }
 
@@ -457,7 +465,9 @@ class SessionLog:
     def _join_tables(self) -> None:
         """Put /frames, /events and the attributes into the HDF5 file."""
         self._tables.close()
-        join(self.folder, {"session_type": self.kind, "ended_by": self.ended_by} | self.notes)
+        median, p99 = self.latency_ms(FIRST_FRAMES)
+        early = {"latency_of_first_frames_median_ms": median, "latency_of_first_frames_p99_ms": p99}
+        join(self.folder, {"session_type": self.kind, "ended_by": self.ended_by} | early | self.notes)
 
     def _compare(self) -> None:
         """Read the files back: as many rows as frames as rows of /frames, or raise LogError."""

@@ -58,6 +58,7 @@ SUMMARY_VALUES = frozenset(
         "fps",
         "frames",
         "latency_median_ms",
+        "latency_of_first_frames_ms",
         "latency_p99_ms",
         "lost_frames",
         "mouse_id",

@@ -153,6 +153,7 @@ def print_table(values: Mapping[str, object], notes: Mapping[str, object]) -> No
         ("frames", f"{values['frames']}, {values['lost_frames']} lost, {values['unsaved_frames']} not stored"),
         ("decided late", f"{values['stale_frames']} frames, on which nothing was paid"),
         ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
+        ("", f"in the first 200 frames: {values['latency_of_first_frames_ms']} ms"),
         ("session type", values["session_type"]),
         *((name.replace("_", " "), str(value)) for name, value in notes.items()),
     ):

@@ -142,6 +142,19 @@ def test_escape_without_a_drag_leaves_the_configuration_alone(preview, config, r
     assert "stopped with Esc" in output
 
 
+def test_a_double_click_and_a_click_beside_move_nothing(preview, config):
+    process, hand = preview
+    before = config.read_text()
+    hand.do("sleep", 0.5)
+    hand.move(39.5, 57.5)
+    hand.do("click", "--repeat", 2, "--delay", 60, 1)
+    hand.drag((100, 100), (20, 20))  # begins beside the ROI
+    hand.press("Escape")
+    hand.do("sleep", 0.5)
+    assert process.poll() is None
+    assert config.read_text() == before
+
+
 def test_closing_the_preview_means_no_session(preview, run):
     process, hand = preview
     hand.do("sleep", 0.5)

@@ -54,6 +54,16 @@ def test_a_circle_stays_in_the_image(preview, run):
     assert (x, y) == (639 - 14, 14)
 
 
+def test_a_double_click_moves_nothing(preview, config, run):
+    _, hand = preview
+    before = config.read_text()
+    hand.move(590, 112)
+    hand.do("click", "--repeat", 2, "--delay", 60, 1)
+    hand.press("Escape")
+    run.wait_for_rows(5)
+    assert config.read_text() == before
+
+
 def test_escape_starts_and_stops(preview, config, run):
     process, hand = preview
     before = config.read_text()

@@ -1,0 +1,253 @@
+"""How fast the rig is, beside what it must reach: `make bench` prints one table and writes benchmarks/results.json.
+
+Whole processes are measured, with the window open on a screen in memory and recording on, unless a row says otherwise.
+Machines differ and are noisy, so beside each latency stands a reference of the same run (benchmarks/usual_loop.py).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tables
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from rig.dff import RoiHistory, average_dff
+from sessions import CLNF, command, newest_stream, run_in_window, run_session, screen, threaded_camera
+
+RESULTS = ROOT / "benchmarks" / "results.json"
+FAST_TRIALS = {
+    "initial_rest_dur": 1,
+    "max_trial_dur": 2,
+    "success_rest_dur": 1,
+    "fail_rest_dur": 1,
+    "reward_threshold": 0.01,
+}
+
+
+class Row(NamedTuple):
+    """One measurement.
+
+    Attributes
+    ----------
+    what, measured, must, reference : str
+    reached : bool
+    """
+
+    what: str
+    measured: str
+    must: str
+    reached: bool
+    reference: str = ""
+
+
+def median_us(work: Callable[[], object], repeats: int) -> float:
+    """Return the median time of a call, µs."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)) * 1e6
+
+
+def direct_dff(crop: np.ndarray, before: np.ndarray) -> float:
+    """ΔF/F as the formula is written: the mean of all frames before, anew for each frame."""
+    f0 = before.mean(axis=0)
+    dff = np.divide(crop - f0, f0, out=np.zeros(crop.shape), where=f0 > 0)
+    return float((dff[..., 1] - dff[..., 0]).mean())
+
+
+def dff_rows() -> list[Row]:
+    """Measure ΔF/F of one ROI, beside the direct formula."""
+    rows = []
+    for side_px, n_frames in ((8, 90), (8, 600), (26, 90), (26, 600)):
+        crops = np.random.default_rng(0).integers(1, 256, (n_frames, side_px, side_px, 3), dtype=np.uint8)
+        history = RoiHistory(n_frames)
+        for crop in crops:
+            history.append(crop)
+        ours = median_us(lambda crops=crops, history=history: average_dff(crops[0], history), 3000)
+        direct = median_us(lambda crops=crops: direct_dff(crops[0], crops), 300)
+        what = f"ROI ΔF/F, {side_px}x{side_px} px, history {n_frames} frames"
+        must, good = ("≤ 10 µs", ours <= 10) if side_px == 8 else ("the same for both histories", True)
+        rows.append(Row(what, f"{ours:.1f} µs", must, good, f"direct formula {direct:.0f} µs"))
+    return rows
+
+
+def latency_rows(env: dict[str, str], seconds: float) -> list[Row]:
+    """Measure frame → reward edge and frame → tone at several rates, losses, start of the window, CPU."""
+    rows = []
+    for framerate in (15, 60, 100):
+        settings = FAST_TRIALS | {
+            "framerate": framerate,
+            "total_trials": max(2, round((seconds - 1) / 3)),
+            "reward_delay": 0.5,
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            stream, shown_s, cpu = run_in_window(CLNF, settings, env, folder)
+            found = latencies(stream)
+        usual = usual_loop(framerate, seconds)
+        reference = f"usual loop {usual['median_ms']:.1f}, {usual['p99_ms']:.1f} ms"
+        for name in ("reward", "tone"):
+            median, p99 = np.percentile(found[name], [50, 99])
+            what = f"frame → {name} commanded, {framerate} frames/s ({len(found[name])} of them)"
+            good = median <= 1 and p99 <= 3
+            rows.append(Row(what, f"{median:.2f}, p99 {p99:.2f} ms", "≤ 1, p99 ≤ 3 ms", good, reference))
+        if framerate == 15:
+            rows.append(Row("start → preview window, simulated", f"{shown_s:.2f} s", "≤ 2 s", shown_s <= 2))
+            rows.append(Row("CPU of the whole rig, 15 frames/s", f"{100 * cpu:.0f} %", "≤ 25 % of a core", cpu <= 0.25))
+    return rows
+
+
+def latencies(stream: Path) -> dict[str, list[float]]:
+    """Return the ms from a frame to the reward, and to the tone, that were commanded on it."""
+    with tables.open_file(str(stream)) as file:
+        frames, events = file.root.frames[:], file.root.events[:]
+    captured_s = dict(zip(frames["number"].tolist(), frames["captured_s"].tolist(), strict=True))
+    found: dict[str, list[float]] = {"reward": [], "tone": []}
+    for event in events:
+        device, frame = event["device"].decode(), int(event["frame"])
+        is_command = device == "tone" or (device == "reward" and event["detail"].startswith(b"commanded: 0"))
+        if device in found and is_command and frame in captured_s and event["time_s"] >= captured_s[frame]:
+            found[device].append((float(event["time_s"]) - captured_s[frame]) * 1e3)
+    return found
+
+
+def usual_loop(framerate: float, seconds: float) -> dict[str, Any]:
+    """Run the reference."""
+    words = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "usual_loop.py"),
+        "--framerate",
+        str(framerate),
+        "--seconds",
+        str(seconds),
+    ]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def loss_rows(env: dict[str, str], seconds: float) -> list[Row]:
+    """Count frames lost and doubled with a camera that has a thread of its own."""
+    rows = []
+    with threaded_camera() as camera:
+        for framerate in (15, 60, 100, 200):
+            settings = FAST_TRIALS | {"framerate": framerate, "total_trials": max(1, round((seconds - 1) / 3))}
+            settings |= {"vid_source": camera, "reward_threshold": 1, "shutter_speed": 4000}
+            with tempfile.TemporaryDirectory() as folder:
+                stream, _, _ = run_in_window(CLNF, settings, env, folder)
+                with tables.open_file(str(stream)) as file:
+                    numbers = file.root.frames.col("number")
+            lost, doubled = int(numbers[-1] + 1 - len(set(numbers.tolist()))), int((np.diff(numbers) == 0).sum())
+            usual = usual_loop(framerate, min(seconds, 20))
+            what = f"frames lost, doubled at {framerate} frames/s ({len(numbers)} frames)"
+            reference = f"usual loop {usual['lost']}, {usual['doubled']}"
+            rows.append(Row(what, f"{lost}, {doubled}", "0", lost == doubled == 0, reference))
+    return rows
+
+
+def replay_row() -> Row:
+    """Measure a replay with recording, as fast as it can, without window."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = FAST_TRIALS | {"total_trials": 40, "max_trial_dur": 2}
+        source = run_session(CLNF, folder, settings, "--fast").parent
+        replay = settings | {"vid_source": "VideoStream", "vid_root": source}
+        stream = run_session(CLNF, folder, replay, "--fast")
+        with tables.open_file(str(stream)) as file:
+            output_s = file.root.frames.col("output_s")
+    rate = (len(output_s) - 1) / (output_s[-1] - output_s[0])
+    return Row(
+        f"replay with recording, --fast, no window ({len(output_s)} frames)",
+        f"{rate:.0f} frames/s",
+        "≥ 500",
+        rate >= 500,
+    )
+
+
+def memory_row(minutes: float) -> Row:
+    """Compare the memory of the script after one and after many minutes of frames, run fast, under a small image."""
+    small = {
+        "resolution": "64, 64",
+        "bregma": "34, 32",
+        "ppmm": 6.4,
+        "roi_size": "1, 1",
+        "total_trials": 1,
+        "max_trial_dur": 10,
+    }
+    settings = small | {"initial_rest_dur": 60 * minutes}
+    with tempfile.TemporaryDirectory() as folder:
+        words = command(CLNF, folder, settings, "--no-window", "--fast")
+        session = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        early = late = 0
+        while session.poll() is None:
+            late = resident_bytes(session.pid) or late
+            if not early and size_of_rows(folder) > 900 * 60:
+                early = late
+            time.sleep(0.05)
+        with tables.open_file(str(newest_stream(folder))) as file:
+            n = len(file.root.frames)
+    growth = late / early - 1
+    measured = f"{early / 1e6:.0f} → {late / 1e6:.0f} MB, {100 * growth:+.1f} %"
+    return Row(f"memory after 1 and {minutes:g} minutes ({n} frames)", measured, "≤ 5 % more", growth <= 0.05)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process, 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS")), 0)
+
+
+def size_of_rows(folder: str) -> int:
+    """Return the size of the log of the running session, bytes."""
+    return sum(path.stat().st_size for path in Path(folder).glob("bench/*/VideoTimestamp.txt"))
+
+
+def pose_row() -> Row:
+    """Measure what the CLMF loop adds to DeepLabCut-Live, in the environment of CLMF."""
+    python = ROOT / ".venv-clmf" / "bin" / "python"
+    if not python.exists():
+        return Row("CLMF loop beyond DLCLive's get_pose", "not measured: no .venv-clmf", "≤ 2 ms", False)
+    done = subprocess.run([python, ROOT / "benchmarks" / "pose.py"], check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    adds = found["loop_median_ms"] - found["alone_median_ms"]
+    reference = f"get_pose alone {found['alone_median_ms']:.2f} ms"
+    return Row("CLMF loop beyond DLCLive's get_pose, no window", f"{adds:.2f} ms", "≤ 2 ms", adds <= 2, reference)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--brief", action="store_true", help="shorter sessions: numbers to look at, not to report")
+    brief = parser.parse_args().brief
+    rows = dff_rows()
+    with screen() as env:
+        rows += latency_rows(env, 10 if brief else 40)
+        rows += loss_rows(env, 10 if brief else 60)
+    rows += [replay_row(), memory_row(3 if brief else 60), pose_row()]
+    table = Table(
+        "what", "measured", "must reach", "", "reference, same run", title="two cores of whatever machine this is"
+    )
+    for row in rows:
+        style = "green" if row.reached else "bold red"
+        table.add_row(row.what, row.measured, row.must, "yes" if row.reached else "NO", row.reference, style=style)
+    Console(width=150).print(table)
+    RESULTS.write_text(
+        json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()

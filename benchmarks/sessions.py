@@ -1,0 +1,150 @@
+"""Whole sessions as processes of their own, for the measurements."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CLNF = ROOT / "brain" / "cla_reward_punish_1roi.py"
+CLMF = ROOT / "behavior" / "cla_dlc_trials_speed.py"
+
+
+def command(script: Path, folder: str, settings: dict[str, object], *options: str) -> list[str]:
+    """Return the command line of a simulated session below the folder."""
+    words = [sys.executable, str(script), "--simulate", "--mouse-id", "bench", "--data-root", folder, "--seed", "1"]
+    for key, value in settings.items():
+        words += ["--set", f"{key}={value}"]
+    return [*words, *options]
+
+
+def run_session(script: Path, folder: str, settings: dict[str, object], *options: str) -> Path:
+    """Run a session without window to its end; return its HDF5 file."""
+    words = command(script, folder, settings, "--no-window", *options)
+    subprocess.run(words, check=True, capture_output=True)
+    return newest_stream(folder)
+
+
+def newest_stream(folder: str) -> Path:
+    """Return the HDF5 file of the newest session below the folder."""
+    return max(Path(folder).glob("bench/*/image_stream.hdf5"))
+
+
+@contextmanager
+def screen() -> Iterator[dict[str, str]]:
+    """Yield an environment with a screen in memory."""
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-noreset", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    try:
+        yield os.environ | {"DISPLAY": f":{number}"}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def run_in_window(
+    script: Path, settings: dict[str, object], env: dict[str, str], folder: str
+) -> tuple[Path, float, float]:
+    """Run a paced session with its window open; return its file, the s until the preview showed, and the CPU share.
+
+    The share is that of one core over the session, with all processes of the rig.
+    """
+    began_s = time.monotonic()
+    session = subprocess.Popen(command(script, folder, settings), env=env, stdout=subprocess.DEVNULL)
+    window = ""
+    while not window:
+        found = subprocess.run(["xdotool", "search", "--name", "Closed loop"], env=env, capture_output=True, text=True)
+        window = found.stdout.split()[0] if found.stdout.strip() else ""
+        if session.poll() is not None:
+            raise RuntimeError("the session has ended before its window showed")
+    shown_s = time.monotonic() - began_s
+    press = ["xdotool", "key", "--window", window, "Escape"]
+    time.sleep(1)
+    before_s, at_s = cpu_s(session.pid), time.monotonic()
+    while not list(Path(folder).glob("bench/*/VideoTimestamp.txt")):
+        subprocess.run(press, env=env, check=True)
+        time.sleep(0.3)
+    used_s, session_s = before_s, 1.0
+    while session.poll() is None:
+        used_s, session_s = cpu_s(session.pid) or used_s, time.monotonic() - at_s
+        time.sleep(0.25)
+    if session.returncode:
+        raise RuntimeError(f"the session ended with status {session.returncode}")
+    return newest_stream(folder), shown_s, (used_s - before_s) / session_s
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time of a process and its living children, s; 0 when it is gone."""
+    ticks = 0
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for one in (str(pid), *children):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # utime and stime, proc(5)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def threaded_camera() -> Iterator[str]:
+    """Yield the name of a camera driver that gives frames from a thread of its own, as real cameras do."""
+    name = "BenchCameraStream"
+    path = ROOT / f"{name}.py"
+    path.write_text(THREADED_CAMERA, encoding="utf-8")
+    try:
+        yield name
+    finally:
+        path.unlink()
+
+
+THREADED_CAMERA = '''"""Written by benchmarks; a camera that counts, in a thread of its own."""
+import threading, time
+import numpy as np
+from rig.frames import Frame, FrameQueue
+from rig.settings import CameraSettings, from_strings
+
+
+class BenchCameraStream:
+    def __init__(self, cfgDict):
+        self._settings = from_strings(CameraSettings, cfgDict, "BenchCameraStream")
+        self._queue = FrameQueue(64, self._settings.camera_timeout_s)
+        width, height = self._settings.resolution
+        self._images = np.random.default_rng(0).integers(60, 200, (8, height, width, 3), np.uint8)
+        self._running = True
+        self._thread = threading.Thread(target=self._capture, daemon=True)
+
+    def start(self):
+        self._thread.start()
+        return self
+
+    def begin_session(self):
+        self._queue.clear()
+
+    def _capture(self):
+        began, n = time.monotonic(), 0
+        while self._running:
+            due = began + n / self._settings.framerate
+            time.sleep(max(0.0, due - time.monotonic()))
+            now = time.monotonic()
+            self._queue.put(Frame(n, due, now, self._images[n % 8].copy()))
+            n += 1
+
+    def read(self):
+        return self._queue.get()
+
+    def stop(self):
+        self._running = False
+        if self._thread.is_alive():
+            self._thread.join(2)
+'''

@@ -1,0 +1,290 @@
+"""Before the animal comes: `--check` tries every device, and says in a table what works and what to do.
+
+Nothing here opens the valve.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.table import Table
+
+from CameraFactory import CameraFactory
+from rig.cli import Options, simulated_devices
+from rig.errors import RigError
+from rig.events import Events
+from rig.image_check import image_trouble
+from rig.lick import open_lick
+from rig.outputs import Outputs
+from rig.pose import open_pose
+from rig.preview import check_display
+from rig.session_log import most_bytes
+from rig.settings import ClmfSettings, RigSettings
+from rig.status import console
+from rig.tone_player import open_tone
+
+LATENCY_FRAMES = 200
+RATE_TOLERANCE = 0.05
+DISK_TRIAL_BYTES = 64 * 2**20
+SETTLE_S = 0.5
+PASS, WARN, FAIL = "pass", "warn", "fail"
+STYLES = {PASS: "green", WARN: "yellow", FAIL: "bold red"}
+
+
+class Finding(NamedTuple):
+    """What a check has found.
+
+    Attributes
+    ----------
+    what : str
+        The device.
+    verdict : str
+        PASS, WARN or FAIL.
+    found : str
+        In words, with numbers.
+    cure : str
+        What to do.
+    """
+
+    what: str
+    verdict: str
+    found: str
+    cure: str = ""
+
+
+class Preflight:
+    """Collects findings; a device that fails does not keep the others from being tried."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def note(self, what: str, verdict: str, found: str, cure: str = "") -> None:
+        """Add a finding, and show that the check goes on."""
+        self.findings.append(Finding(what, verdict, found, cure))
+        console.print(f"{what}: {found}", style=STYLES[verdict], soft_wrap=True)
+
+    @contextmanager
+    def trying(self, what: str) -> Iterator[None]:
+        """Turn the error of a device into a finding; its sentence names the cure."""
+        try:
+            yield
+        except RigError as error:
+            found, _, cure = str(error).partition("; ")
+            self.note(what, FAIL, found, cure)
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether anything fails."""
+        return any(finding.verdict == FAIL for finding in self.findings)
+
+
+def check_rig(options: Options[Any]) -> int:
+    """Try everything that a session needs; return the exit status, 1 if anything fails."""
+    settings, flight = options.settings, Preflight()
+    flight.note("settings", PASS, f"[{options.section}] of {options.config}")
+    for device, stand_in in simulated_devices(settings).items():
+        found = stand_in if stand_in == "simulated" else f"simulated: {stand_in}"
+        flight.note(device, WARN, found, "no animal may be on this rig")
+    check_disk(flight, settings)
+    check_water(flight, options)
+    if options.window:
+        with flight.trying("screen"):
+            check_display()
+            flight.note("screen", PASS, "a window can be opened")
+    events = Events()
+    with ExitStack() as devices:
+        outputs = check_outputs(flight, settings, events, devices)
+        tone = check_tone(flight, settings, events, devices)
+        check_lick(flight, settings, events, devices)
+        find = check_model(flight, settings, devices)
+        check_camera(flight, settings, devices, outputs, tone, find)
+    show(flight)
+    return int(flight.has_failed)
+
+
+def show(flight: Preflight) -> None:
+    """Print the table."""
+    table = Table("", "device", "found", "what to do")
+    for finding in flight.findings:
+        table.add_row(finding.verdict, finding.what, finding.found, finding.cure, style=STYLES[finding.verdict])
+    console.print(table)
+    verdict = "NOT READY: something fails" if flight.has_failed else "ready"
+    console.print(verdict, style=STYLES[FAIL if flight.has_failed else PASS])
+
+
+def check_disk(flight: Preflight, settings: RigSettings) -> None:
+    """Compare space and speed with what a session needs."""
+    folder = settings.data_root
+    while not folder.exists():
+        folder = folder.parent
+    needed, free = most_bytes(settings), shutil.disk_usage(folder).free
+    verdict = PASS if free > 2 * needed else WARN if free > needed else FAIL
+    found = f"a session may need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+    flight.note("disk space", verdict, found, "" if verdict == PASS else "free some")
+    try:
+        speed = disk_speed(folder)
+    except OSError as error:
+        flight.note(
+            "disk speed", FAIL, f"nothing can be written to {folder} ({error.strerror})", "name another data_root"
+        )
+        return
+    width, height = settings.resolution
+    rate = width * height * 3 * settings.framerate
+    verdict = PASS if speed > 3 * rate else WARN if speed > 1.2 * rate else FAIL
+    found = f"{speed / 1e6:.0f} MB/s; the camera gives {rate / 1e6:.1f} MB/s"
+    flight.note("disk speed", verdict, found, "" if verdict == PASS else "store on a faster disk")
+
+
+def disk_speed(folder: Path) -> float:
+    """Return how fast the disk takes data, synced, bytes/s."""
+    block = os.urandom(2**20)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        began_s = time.perf_counter()
+        for _ in range(DISK_TRIAL_BYTES // len(block)):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+        return DISK_TRIAL_BYTES / (time.perf_counter() - began_s)
+
+
+def check_water(flight: Preflight, options: Options[Any]) -> None:
+    """Say what a reward is."""
+    calibration = options.dose.calibration
+    if calibration is None:
+        flight.note("water", WARN, options.dose.describe(), "python -m rig.outputs --calibrate")
+    else:
+        flight.note("water", PASS, f"{options.dose.describe()}, calibrated on {calibration.date}")
+
+
+def check_outputs(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Outputs | None:
+    """Claim the pins, and see that the guard answers."""
+    with flight.trying("pins"):
+        outputs = devices.enter_context(Outputs(settings, events))
+        outputs.all_off()  # waits for the answer of the guard
+        pins = ", ".join(f"{name} {pin}" for name, pin in settings.pins().items())
+        flight.note("pins", PASS, f"{settings.pin_numbering} {pins} are ours and low; the guard answers")
+        return outputs
+    return None
+
+
+def check_tone(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Any:
+    """See that the sound advances."""
+    with flight.trying("tone"):
+        tone: Any = devices.enter_context(open_tone(settings.tone, settings.tone_volume, events))
+        time.sleep(SETTLE_S)
+        if trouble := tone.trouble():
+            flight.note("tone", FAIL, trouble, "check loudspeaker and sound server")
+        elif settings.tone == "pyaudio":
+            flight.note("tone", PASS, f"the sound device takes samples, {tone.underflows} underflows")
+        return tone
+    return None
+
+
+def check_lick(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> None:
+    """See that the lick sensor answers, and that nobody touches the spout."""
+    if settings.lick == "none":
+        flight.note("lick", WARN, "there is no sensor: the column lick stays 0", "set lick, if you have one")
+        return
+    with flight.trying("lick"):
+        lick: Any = devices.enter_context(closing(open_lick(settings, events)))
+        if settings.lick == "simulated":
+            return
+        time.sleep(SETTLE_S)
+        if trouble := lick.trouble():
+            flight.note("lick", FAIL, trouble, "check its wires")
+        elif lick.touched():
+            flight.note("lick", WARN, "the sensor answers, and feels a touch", "dry the spout; check thresholds")
+        else:
+            flight.note("lick", PASS, "the sensor answers, and feels no touch")
+
+
+def check_model(flight: Preflight, settings: RigSettings, devices: ExitStack) -> Callable[[np.ndarray], object] | None:
+    """Load the model of CLMF; return what finds the pose, None where there is nothing to find."""
+    if not isinstance(settings, ClmfSettings):
+        return None
+    with flight.trying("model"):
+        pose = devices.enter_context(open_pose(settings))
+        found = f"it knows {', '.join(pose.body_parts)}; {settings.control_point} is trained"
+        flight.note("model", PASS, found)
+        return pose.get_pose
+    return None
+
+
+def check_camera(
+    flight: Preflight,
+    settings: RigSettings,
+    devices: ExitStack,
+    outputs: Outputs | None,
+    tone: Any,
+    find: Callable[[np.ndarray], object] | None,
+) -> None:
+    """Take frames: size, brightness, rate, losses, and how long after each of them an output is commanded."""
+    with flight.trying("camera"):
+        camera = devices.enter_context(CameraFactory.open(settings))
+        console.print(f"taking {LATENCY_FRAMES} frames ...")
+        camera.begin_session()
+        times_s, latencies_ms, image = [], [], np.zeros((0, 0, 3), np.uint8)
+        for frame in islice(camera, LATENCY_FRAMES):
+            if find is not None:
+                find(frame.image)
+            if tone is not None:
+                tone.play(0.0)
+            if outputs is not None:
+                outputs.fail.off()  # a command like any other, and harmless
+            latencies_ms.append((time.monotonic() - frame.captured_s) * 1e3)
+            times_s.append(frame.time_s)
+            image = frame.image
+        judge_image(flight, settings, image)
+        judge_rate(flight, settings, times_s, camera.lost)
+        judge_latency(flight, settings, latencies_ms)
+
+
+def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> None:
+    """Judge size and brightness, and whether the gains are locked."""
+    width, height = settings.resolution
+    if image.shape != (height, width, 3):
+        size = f"{image.shape[1]} x {image.shape[0]} px"
+        flight.note("image", FAIL, f"{size} in place of {width} x {height}", "correct resolution")
+    elif trouble := image_trouble(image, settings.max_saturated):
+        found, _, cure = trouble.partition(": ")
+        flight.note("image", FAIL, found, cure)
+    else:
+        means = ", ".join(f"{name} {image[..., i].mean():.0f}" for i, name in enumerate(("blue", "green", "red")))
+        flight.note("image", PASS, f"{width} x {height} px, mean {means} of 255")
+    if settings.vid_source == "PiCameraStream":
+        flight.note("gains", PASS, "exposure, gain and colours are locked, as the camera itself reports")
+    elif settings.vid_source == "OpenCVCameraStream":
+        flight.note("gains", WARN, "OpenCV cannot tell whether the camera changes its gains", "lock them in the camera")
+
+
+def judge_rate(flight: Preflight, settings: RigSettings, times_s: list[float], lost: int) -> None:
+    """Judge frame rate, jitter and losses."""
+    if len(times_s) < 2:
+        flight.note("camera", FAIL, f"{len(times_s)} frames", "check the camera, or the recording")
+        return
+    periods_ms = np.diff(times_s) * 1e3
+    rate = 1e3 / periods_ms.mean()
+    good = abs(rate / settings.framerate - 1) <= RATE_TOLERANCE
+    found = f"{rate:.2f} frames/s, periods {periods_ms.min():.1f} to {periods_ms.max():.1f} ms, {lost} lost"
+    verdict = FAIL if not good else WARN if lost else PASS
+    cure = "" if verdict == PASS else "correct framerate or shutter_speed" if not good else "close other programs"
+    flight.note("camera", verdict, found, cure)
+
+
+def judge_latency(flight: Preflight, settings: RigSettings, latencies_ms: list[float]) -> None:
+    """Judge the time from a frame to the output; later than max_frame_age_ms nothing would be paid."""
+    if not latencies_ms:
+        return
+    median, p99 = np.percentile(latencies_ms, [50, 99])
+    limit_ms = settings.max_frame_age_s() * 1e3
+    verdict = PASS if p99 < limit_ms / 2 else WARN if median < limit_ms else FAIL
+    found = f"frame to output over {len(latencies_ms)} frames: median {median:.2f} ms, p99 {p99:.2f} ms"
+    cure = "" if verdict == PASS else f"nothing is paid after {limit_ms:.0f} ms: close other programs, lower framerate"
+    flight.note("latency", verdict, found, cure)
