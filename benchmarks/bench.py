@@ -84,17 +84,19 @@ def dff_rows() -> list[Row]:
     return rows
 
 
-def latency_rows(env: dict[str, str], seconds: float) -> list[Row]:
-    """Measure frame → reward edge and frame → tone at several rates, losses, start of the window, CPU."""
+def latency_rows(env: dict[str, str], seconds: float, camera: str) -> list[Row]:
+    """Measure frame → reward and frame → tone at several rates, and the CPU of it all."""
     rows = []
     for framerate in (15, 60, 100):
         settings = FAST_TRIALS | {
             "framerate": framerate,
             "total_trials": max(2, round((seconds - 1) / 3)),
             "reward_delay": 0.5,
+            "vid_source": camera,
+            "shutter_speed": 9000,
         }
         with tempfile.TemporaryDirectory() as folder:
-            stream, shown_s, cpu = run_in_window(CLNF, settings, env, folder)
+            stream, _, cpu = run_in_window(CLNF, settings, env, folder)
             found = latencies(stream)
         usual = usual_loop(framerate, seconds)
         reference = f"usual loop {usual['median_ms']:.1f}, {usual['p99_ms']:.1f} ms"
@@ -104,9 +106,19 @@ def latency_rows(env: dict[str, str], seconds: float) -> list[Row]:
             good = median <= 1 and p99 <= 3
             rows.append(Row(what, f"{median:.2f}, p99 {p99:.2f} ms", "≤ 1, p99 ≤ 3 ms", good, reference))
         if framerate == 15:
-            rows.append(Row("start → preview window, simulated", f"{shown_s:.2f} s", "≤ 2 s", shown_s <= 2))
             rows.append(Row("CPU of the whole rig, 15 frames/s", f"{100 * cpu:.0f} %", "≤ 25 % of a core", cpu <= 0.25))
     return rows
+
+
+def start_row(env: dict[str, str]) -> Row:
+    """Measure the start of the script, simulated, to the preview window; the median of five."""
+    shown = []
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as folder:
+            brief = FAST_TRIALS | {"total_trials": 1, "max_trial_dur": 1}
+            shown.append(run_in_window(CLNF, brief, env, folder)[1])
+    median_s = float(np.median(shown))
+    return Row("start → preview window, simulated", f"{median_s:.2f} s", "≤ 2 s", median_s <= 2)
 
 
 def latencies(stream: Path) -> dict[str, list[float]]:
@@ -137,22 +149,21 @@ def usual_loop(framerate: float, seconds: float) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def loss_rows(env: dict[str, str], seconds: float) -> list[Row]:
-    """Count frames lost and doubled with a camera that has a thread of its own."""
+def loss_rows(env: dict[str, str], seconds: float, camera: str) -> list[Row]:
+    """Count frames lost and doubled."""
     rows = []
-    with threaded_camera() as camera:
-        for framerate in (15, 60, 100, 200):
-            settings = FAST_TRIALS | {"framerate": framerate, "total_trials": max(1, round((seconds - 1) / 3))}
-            settings |= {"vid_source": camera, "reward_threshold": 1, "shutter_speed": 4000}
-            with tempfile.TemporaryDirectory() as folder:
-                stream, _, _ = run_in_window(CLNF, settings, env, folder)
-                with tables.open_file(str(stream)) as file:
-                    numbers = file.root.frames.col("number")
-            lost, doubled = int(numbers[-1] + 1 - len(set(numbers.tolist()))), int((np.diff(numbers) == 0).sum())
-            usual = usual_loop(framerate, min(seconds, 20))
-            what = f"frames lost, doubled at {framerate} frames/s ({len(numbers)} frames)"
-            reference = f"usual loop {usual['lost']}, {usual['doubled']}"
-            rows.append(Row(what, f"{lost}, {doubled}", "0", lost == doubled == 0, reference))
+    for framerate in (15, 60, 100, 200):
+        settings = FAST_TRIALS | {"framerate": framerate, "total_trials": max(1, round((seconds - 1) / 3))}
+        settings |= {"vid_source": camera, "reward_threshold": 1, "shutter_speed": 4000}
+        with tempfile.TemporaryDirectory() as folder:
+            stream, _, _ = run_in_window(CLNF, settings, env, folder)
+            with tables.open_file(str(stream)) as file:
+                numbers = file.root.frames.col("number")
+        lost, doubled = int(numbers[-1] + 1 - len(set(numbers.tolist()))), int((np.diff(numbers) == 0).sum())
+        usual = usual_loop(framerate, min(seconds, 20))
+        what = f"frames lost, doubled at {framerate} frames/s ({len(numbers)} frames)"
+        reference = f"usual loop {usual['lost']}, {usual['doubled']}"
+        rows.append(Row(what, f"{lost}, {doubled}", "0", lost == doubled == 0, reference))
     return rows
 
 
@@ -233,9 +244,10 @@ def main() -> None:
     parser.add_argument("--brief", action="store_true", help="shorter sessions: numbers to look at, not to report")
     brief = parser.parse_args().brief
     rows = dff_rows()
-    with screen() as env:
-        rows += latency_rows(env, 10 if brief else 40)
-        rows += loss_rows(env, 10 if brief else 60)
+    with screen() as env, threaded_camera() as camera:
+        rows.append(start_row(env))
+        rows += latency_rows(env, 10 if brief else 40, camera)
+        rows += loss_rows(env, 10 if brief else 60, camera)
     rows += [replay_row(), memory_row(3 if brief else 60), pose_row()]
     table = Table(
         "what", "measured", "must reach", "", "reference, same run", title="two cores of whatever machine this is"
@@ -245,7 +257,9 @@ def main() -> None:
         table.add_row(row.what, row.measured, row.must, "yes" if row.reached else "NO", row.reference, style=style)
     Console(width=150).print(table)
     RESULTS.write_text(
-        json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        json.dumps([row._asdict() | {"reached": bool(row.reached)} for row in rows], indent=2, ensure_ascii=False)
+        + "\n",
+        encoding="utf-8",
     )
 
 

@@ -72,7 +72,7 @@ def run_in_window(
     time.sleep(1)
     before_s, at_s = cpu_s(session.pid), time.monotonic()
     while not list(Path(folder).glob("bench/*/VideoTimestamp.txt")):
-        subprocess.run(press, env=env, check=True)
+        subprocess.run(press, env=env, check=True, stderr=subprocess.DEVNULL)
         time.sleep(0.3)
     used_s, session_s = before_s, 1.0
     while session.poll() is None:

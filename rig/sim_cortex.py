@@ -27,7 +27,7 @@ class CortexScene:
         self._seed = settings.seed or 0
         random = np.random.default_rng(self._seed)
         self._rest = self._resting_image(random)
-        self._sites = self._site_footprints()
+        self._rows, self._columns = self._site_footprints()
         # Shot noise grows with the square root of the light; a few fields, shifted at random, serve all frames.
         shape = (NOISE_FIELDS, *self._rest.shape)
         self._noise = (random.standard_normal(shape, np.float32) * np.sqrt(self._rest) * 0.35).astype(np.float32)
@@ -35,7 +35,7 @@ class CortexScene:
 
     def restart(self) -> None:
         """Begin with a mouse that has learned nothing."""
-        self._mouse = SimMouse(len(self._sites), self._settings.frame_period_s(), self._seed)
+        self._mouse = SimMouse(len(self._rows), self._settings.frame_period_s(), self._seed)
         self._random = np.random.default_rng(self._seed + 1)
 
     def render(self, time_s: float, heard_hz: float, rewards: int) -> np.ndarray:
@@ -53,7 +53,7 @@ class CortexScene:
         activity = self._mouse.live(heard_hz, rewards).astype(np.float32)
         blood = 0.004 * math.sin(2 * math.pi * HEART_HZ * time_s) + 0.006 * math.sin(2 * math.pi * BREATH_HZ * time_s)
         image = self._rest * np.float32(1 + blood)
-        image[..., 1] *= 1 + np.tensordot(activity, self._sites, 1)
+        image[..., 1] *= 1 + (self._rows.T * activity) @ self._columns
         image += self._noise[self._random.integers(NOISE_FIELDS)]
         # Rounds, and holds at 0 and 255.
         return cv2.convertScaleAbs(np.maximum(image, 0, out=image))
@@ -74,13 +74,17 @@ class CortexScene:
         light = np.clip(brain * (1 - 0.35 * np.clip(vessels, 0, 1)), 0.05, 1)
         return np.stack([BLUE_LEVEL * light, GREEN_LEVEL * light, RED_LEVEL * light], axis=-1).astype(np.float32)
 
-    def _site_footprints(self) -> np.ndarray:
-        """Return how much of each site's activity every pixel shows: (n_sites, height, width) float32."""
+    def _site_footprints(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the profiles of all sites along the rows (n_sites, height) and the columns (n_sites, width), float32.
+
+        A site is a round Gaussian, the product of both; so the activity of all sites is one product of two matrices.
+        """
         width, height = self._settings.resolution
-        y, x = np.mgrid[:height, :width].astype(np.float32)
         sigma_px = SITE_SIGMA_MM * self._settings.ppmm
-        footprints = [
-            np.exp(-((x - site["ML"]) ** 2 + (y - site["AP"]) ** 2) / (2 * sigma_px**2))
-            for site in self._settings.seeds().values()
+        seeds = self._settings.seeds().values()
+        rows = np.array([site["AP"] for site in seeds], np.float32).reshape(-1, 1)
+        columns = np.array([site["ML"] for site in seeds], np.float32).reshape(-1, 1)
+        profiles = [
+            np.exp(-((np.arange(n) - at) ** 2) / (2 * sigma_px**2)) for n, at in ((height, rows), (width, columns))
         ]
-        return np.array(footprints, np.float32).reshape(-1, height, width)
+        return profiles[0].astype(np.float32), profiles[1].astype(np.float32)
