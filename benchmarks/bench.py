@@ -6,6 +6,7 @@ Machines differ and are noisy, so beside each latency stands a reference of the 
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,10 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tools")]
 
 from rig.dff import RoiHistory, average_dff
-from sessions import CLNF, command, newest_stream, run_in_window, run_session, screen, threaded_camera
+from sessions import CLNF, command, newest_stream, run_in_window, run_session, threaded_camera
+from virtual_screen import screen_in_memory
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 FAST_TRIALS = {
@@ -244,7 +246,8 @@ def main() -> None:
     parser.add_argument("--brief", action="store_true", help="shorter sessions: numbers to look at, not to report")
     brief = parser.parse_args().brief
     rows = dff_rows()
-    with screen() as env, threaded_camera() as camera:
+    with screen_in_memory() as display, threaded_camera() as camera:
+        env = os.environ | {"DISPLAY": display}
         rows.append(start_row(env))
         rows += latency_rows(env, 10 if brief else 40, camera)
         rows += loss_rows(env, 10 if brief else 60, camera)

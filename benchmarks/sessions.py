@@ -33,25 +33,6 @@ def newest_stream(folder: str) -> Path:
     return max(Path(folder).glob("bench/*/image_stream.hdf5"))
 
 
-@contextmanager
-def screen() -> Iterator[dict[str, str]]:
-    """Yield an environment with a screen in memory."""
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-noreset", "-nolisten", "tcp"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()
-    try:
-        yield os.environ | {"DISPLAY": f":{number}"}
-    finally:
-        server.terminate()
-        server.wait()
-
-
 def run_in_window(
     script: Path, settings: dict[str, object], env: dict[str, str], folder: str
 ) -> tuple[Path, float, float]:

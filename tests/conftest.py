@@ -14,6 +14,7 @@ import pytest
 import tables
 
 from rig.settings import OneRoiSettings, load
+from virtual_screen import screen_in_memory
 
 # Started by nohup or in the background, signals are ignored, and whatever the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -197,17 +198,8 @@ def needs(*programs):
 @pytest.fixture
 def screen():
     """A screen in memory; yields its DISPLAY."""
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-noreset", "-nolisten", "tcp"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()
-    yield f":{number}"
-    end(server)
+    with screen_in_memory() as display:
+        yield display
 
 
 class Loudspeaker:

@@ -10,35 +10,14 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from virtual_screen import screen_in_memory
+
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@contextmanager
-def screen_in_memory(folder: str) -> Iterator[str]:
-    """Yield the DISPLAY of a screen whose pixels are kept in a file of the folder."""
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        [
-            "Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-noreset", "-nolisten", "tcp",
-            "-fbdir", folder,
-        ],
-        pass_fds=[write], stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()
-    try:
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def read_screen(folder: str) -> np.ndarray:
@@ -61,7 +40,7 @@ def photograph(
     python: Path, script: Path, settings: dict[str, object], names: tuple[str, str], starts_s: float
 ) -> None:
     """Run a session and photograph its preview, once it has started, and its trial."""
-    with tempfile.TemporaryDirectory() as folder, screen_in_memory(folder) as display:
+    with tempfile.TemporaryDirectory() as folder, screen_in_memory("-fbdir", folder) as display:
         env = os.environ | {"DISPLAY": display}
         options = ["--simulate", "--mouse-id", "demo", "--data-root", folder, "--seed", "4"]
         settings = {"initial_rest_dur": 5, "total_trials": 3, "success_rest_dur": 3} | settings
