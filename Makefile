@@ -3,6 +3,7 @@
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
 # make test       lint, types, tests: what CI runs
 # make torture    every promise of the rig, many times (half an hour)
+# make test-picamera2   builds libcamera's virtual camera (minutes, once), and runs the real picamera2 on it
 # make bench      speed, beside what must be reached and a reference
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ CLMF_READY := .venv-clmf/ready
 # DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs CLNF alone.
 ON_PI := $(shell grep -qs "Raspberry Pi" /proc/device-tree/model && echo yes)
 
-.PHONY: setup run run-clmf test lint test-clnf test-clmf torture bench
+.PHONY: setup run run-clmf test lint test-clnf test-clmf test-picamera2 torture bench
 
 setup:
 	PYTHON=$(PYTHON) tools/setup.sh
@@ -51,6 +52,11 @@ endif
 
 torture: $(READY)
 	$(VENV)/python tests/promises.py
+
+# pytest runs in .venv; what it starts on the camera runs in the environment that virtual_camera.sh makes beside libcamera.
+test-picamera2: $(READY)
+	PYTHON=$(PYTHON) tools/virtual_camera.sh
+	$(VENV)/pytest -n 0 tests/test_picamera2.py
 
 bench: $(READY) $(CLMF_READY)
 	$(VENV)/python benchmarks/bench.py

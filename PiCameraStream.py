@@ -64,19 +64,23 @@ class PiCameraStream:
             )
         try:
             from picamera2 import Picamera2
-        except ImportError as error:
+        except (ImportError, ValueError) as error:  # ValueError: built for another numpy than ours
             raise CameraError(f"{MISSING} ({error})") from None
         if not Picamera2.global_camera_info():
             raise CameraError("no camera was found; check its cable, and try 'rpicam-hello --list-cameras'")
         try:
             self._camera = Picamera2()
         except RuntimeError as error:
-            raise CameraError(f"the camera cannot be opened, another program may hold it ({error})") from None
+            reason = error.__cause__ or error  # picamera2 wraps what libcamera said
+            raise CameraError(f"the camera cannot be opened, another program may hold it ({reason})") from None
         try:
             self._configure()
             self._camera.pre_callback = self._take
             self._camera.start()
             self._verify()
+        except RuntimeError as error:
+            self.stop()
+            raise CameraError(f"the camera cannot be started with these settings ({error})") from None
         except BaseException:
             self.stop()
             raise
@@ -93,7 +97,7 @@ class PiCameraStream:
     def stop(self) -> None:
         """Close the camera; harmless when repeated."""
         if self._camera is not None:
-            self._camera.stop()
+            # It also stops the camera; stop() would wait for the camera's thread, which may have died.
             self._camera.close()
             self._camera = None
 
@@ -147,12 +151,15 @@ class PiCameraStream:
         return {"output_size": size, "bit_depth": max(found["bit_depth"] for found in fitting)}
 
     def _take(self, request: Any) -> None:
-        """Copy one completed frame and hand it over; runs in the camera's thread."""
-        metadata = request.get_metadata()
-        captured_s = metadata["SensorTimestamp"] / 1e9  # on the clock of time.monotonic()
-        self._metadata = metadata
-        number = self._numbering.number(captured_s)
-        self._queue.put(Frame(number, captured_s, captured_s, request.make_array("main")))
+        """Copy one completed frame and hand it over; runs in the camera's thread, which an exception would end."""
+        try:
+            metadata = request.get_metadata()
+            captured_s = metadata["SensorTimestamp"] / 1e9  # on the clock of time.monotonic()
+            self._metadata = metadata
+            number = self._numbering.number(captured_s)
+            self._queue.put(Frame(number, captured_s, captured_s, request.make_array("main")))
+        except Exception as error:
+            self._queue.fail(CameraError(f"the camera gave a frame that cannot be used ({error!r})"))
 
     def _verify(self) -> None:
         """Compare what the camera reports for a frame with the settings."""

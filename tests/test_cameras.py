@@ -1,13 +1,10 @@
 """The contract of every camera driver, real and simulated, and what each does beyond it."""
 
-import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import time
 from itertools import islice, pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,7 +21,6 @@ from rig.settings import to_strings
 from SimCameraStream import SimCameraStream
 from VideoStream import VideoStream
 
-VIRTUAL = Path(os.environ.get("LIBCAMERA_VIRTUAL", Path.home() / "libcamera-virtual"))
 HEIGHT, WIDTH, N = 48, 64, 40
 
 
@@ -272,71 +268,6 @@ def test_missing_picamera2_is_one_sentence(settings):
         pytest.skip("this is a Raspberry Pi with a camera")
     with pytest.raises(CameraError, match=r"apt install python3-picamera2.*--simulate"):
         PiCameraStream(to_strings(settings(vid_source="PiCameraStream"))).start()
-
-
-def on_virtual_camera(code):
-    """Run code with the real picamera2 on libcamera's virtual camera; return what it printed."""
-    python = VIRTUAL / "venv" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"no virtual camera: libcamera's virtual pipeline and picamera2 are not built in {VIRTUAL}")
-    env = os.environ | {
-        "PYTHONPATH": f"{VIRTUAL}/lib/python3.11/site-packages:{VIRTUAL}/stubs:{ROOT}",
-        "LD_PRELOAD": f"{VIRTUAL}/lib/dmabuf_shim.so",
-        "LIBCAMERA_LOG_LEVELS": "*:ERROR",
-    }
-    done = subprocess.run(
-        [python, "-c", textwrap.dedent(code)], env=env, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-PI = """
-    from PiCameraStream import PiCameraStream
-    from CameraFactory import CameraFactory
-    from rig.errors import CameraError
-    cfg = {"resolution": "640, 480", "framerate": "30", "shutter_speed": "20000", "iso": "800", "sensor_mode": "0",
-           "vid_source": "PiCameraStream", "awb_mode": "off"}
-    def refused(**changes):
-        try:
-            PiCameraStream(cfg | changes).start()
-        except CameraError as error:
-            print(error)
-"""
-
-
-def test_picamera2_delivers_every_frame_once():
-    out = on_virtual_camera(
-        PI
-        + """
-    import time
-    with CameraFactory(PiCameraStream(cfg).start()) as camera:
-        frames = [camera.read() for _ in range(90)]
-        now = time.monotonic()
-    print([f.number for f in frames] == list(range(90)), camera.lost, frames[0].image.shape, frames[0].image.dtype)
-    periods = [b.time_s - a.time_s for a, b in zip(frames, frames[1:])]
-    print(0.030 < min(periods) and max(periods) < 0.037, 0 <= now - frames[-1].time_s < 0.2)
-    """
-    )
-    assert out.splitlines() == ["True 0 (480, 640, 3) uint8", "True True"]
-
-
-def test_picamera2_refuses_what_it_cannot_do():
-    out = on_virtual_camera(
-        PI
-        + """
-    refused(resolution="641, 481")
-    refused(sensor_mode="7")
-    refused(framerate="15")
-    refused(iso="3200")
-    """
-    )
-    size, mode, rate, gain = out.splitlines()
-    assert size.startswith("resolution = 641, 481: the camera would give 640, 480 px")
-    assert "sensor_mode = 7" in mode
-    assert "set sensor_mode = 0" in mode
-    assert rate.startswith("framerate: the camera gives 33333 µs a frame")
-    assert gain.startswith("iso: the camera gives 16 times (AnalogueGain) where 32 was asked for")
 
 
 def test_exposure_must_fit_into_a_frame(settings):
