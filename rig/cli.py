@@ -261,6 +261,8 @@ def run(main: Callable[[], int]) -> NoReturn:
             console.print(str(error), style="bold red", soft_wrap=True)
     except Stopped as stopped:
         status = stopped.exit_status
+    except BrokenPipeError:
+        status = 128 + signal.SIGPIPE  # as with `... | head`: nobody reads any more
     if terminal.is_stuck:
         os._exit(status)  # all is closed, and Python would wait for the terminal
     try:

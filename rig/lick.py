@@ -33,17 +33,18 @@ class Sensor(Protocol):
         """Give the sensor back; harmless when repeated."""
 
 
-def open_i2c_bus() -> Any:
-    """Return the I2C bus of the header pins, /dev/i2c-1."""
+def open_i2c_bus(number: int) -> Any:
+    """Return the I2C bus /dev/i2c-NUMBER."""
     try:
         from adafruit_extended_bus import ExtendedI2C
     except ImportError as error:
         raise LickError(f"{MISSING_MPR121} ({error})") from None
     try:
-        return ExtendedI2C(1)
+        return ExtendedI2C(number)
     except (OSError, ValueError, RuntimeError) as error:
         raise LickError(
-            f"the I2C bus cannot be opened ({error}); enable it with 'sudo raspi-config', Interface Options"
+            f"lick_i2c_bus = {number}: the bus cannot be opened ({error}); on a Raspberry Pi enable it with "
+            "'sudo raspi-config', Interface Options"
         ) from None
 
 
@@ -225,7 +226,9 @@ def open_lick(settings: RigSettings, events: Events) -> NoLick | LickDetector:
         The sensor or its library is missing.
     """
     if settings.lick == "mpr121":
-        return LickDetector(Mpr121(open_i2c_bus(), settings.lick_i2c_address, settings.lick_channel), events)
+        return LickDetector(
+            Mpr121(open_i2c_bus(settings.lick_i2c_bus), settings.lick_i2c_address, settings.lick_channel), events
+        )
     if settings.lick == "gpio":
         return LickDetector(GpioLick(settings.lick_pin, settings.pin_numbering), events)
     if settings.lick == "simulated":

@@ -253,6 +253,7 @@ class RigSettings(CameraSettings):
 
     lick: Literal["none", "mpr121", "gpio", "simulated"] = setting("the lick sensor", "", "none")
     lick_channel: int = setting("mpr121: electrode of the spout", "channel", 0, ge=0, le=11)
+    lick_i2c_bus: int = setting("mpr121: number of the bus; 1 on a Raspberry Pi", "/dev/i2c-N", 1, ge=0, le=99)
     lick_i2c_address: int = setting("mpr121: address (90 = 0x5A)", "I2C address", 0x5A, ge=8, le=119)
     lick_pin: int = setting("gpio: input that is high while the tongue touches", "pin", 23, ge=0, le=40)
 
