@@ -22,12 +22,14 @@ class RoiHistory(deque[np.ndarray]):
     def __init__(self, n_frames: int) -> None:
         super().__init__(maxlen=n_frames)
         self.sum: np.ndarray | None = None
+        self.signs = np.zeros(0)  # of each value of a crop in the signal: blue -1, green +1
 
     def append(self, crop: np.ndarray) -> None:
         """Add a crop (height, width, 3) uint8 BGR; the oldest leaves when the history is full."""
         colours = crop[..., : GREEN + 1].copy()
         if self.sum is None:
             self.sum = np.zeros(colours.shape)
+            self.signs = np.tile([-1.0, 1.0], colours.size // (GREEN + 1))
         elif len(self) == self.maxlen:
             self.sum -= self[0]
         self.sum += colours
@@ -67,8 +69,15 @@ def dff_map(image: np.ndarray, baseline: np.ndarray | None) -> np.ndarray:
 
 
 def average_dff(crop: np.ndarray, history: RoiHistory) -> float:
-    """Return `avgDff` of a crop against the frames before it, then let the crop join the history."""
-    n_pixels = crop.shape[0] * crop.shape[1]
-    dff: float = float(dff_map(crop, history.baseline()).sum()) / n_pixels
+    """Return `avgDff` of a crop against the frames before it, then let the crop join the history.
+
+    The mean of `dff_map`, in fewer steps: in the difference of two (F - F0) / F0 the -1 of both cancels.
+    """
+    total = history.sum
+    if total is not None and np.count_nonzero(total) == total.size:
+        ratio = crop[..., : GREEN + 1] / total  # F / F0, divided by the number of frames
+        dff: float = float(ratio.ravel() @ history.signs) * len(history) * (GREEN + 1) / ratio.size
+    else:
+        dff = float(dff_map(crop, history.baseline()).mean())
     history.append(crop)
     return dff

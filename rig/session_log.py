@@ -204,7 +204,8 @@ class SessionLog:
         self.kind = settings.session_type.name
         self.notes: dict[str, int | float | str] = {}
         self._events_stored = 0
-        self._times_s, self._latencies_s = array("d"), array("d")
+        self._first_s = self._last_s = 0.0  # times of frames
+        self._latencies_s = array("f")
         self._trial = 0
         self._error: LogError | None = None
         self._closed = False
@@ -274,8 +275,10 @@ class SessionLog:
             self.unsaved += 1
             self._events.add("log", self.unsaved, "the disk is too slow: this frame was not stored")
             return
+        if self.frames == 0:
+            self._first_s = frame.time_s
+        self._last_s = frame.time_s
         self.frames += 1
-        self._times_s.append(frame.time_s)
         self._latencies_s.append(acted_s - frame.captured_s)
 
     def latency_ms(self, first: int | None = None) -> tuple[float, float]:
@@ -294,8 +297,7 @@ class SessionLog:
     def summary(self) -> dict[str, Any]:
         """Return everything that the summary CSV can hold."""
         median, p99 = self.latency_ms()
-        times, ended = self._times_s, datetime.now()
-        lasted_s = times[-1] - times[0] if len(times) > 1 else 0.0
+        lasted_s, ended = self._last_s - self._first_s, datetime.now()
         return to_strings(self._settings) | {
             "mouse_id": self._mouse_id,
             "session": self.folder.name,
@@ -303,7 +305,7 @@ class SessionLog:
             "start": f"{self.began:%Y-%m-%d %H:%M:%S}",
             "end": f"{ended:%Y-%m-%d %H:%M:%S}",
             "duration": f"{lasted_s:.1f}",
-            "fps": f"{(len(times) - 1) / lasted_s:.2f}" if lasted_s else "",
+            "fps": f"{(self.frames - 1) / lasted_s:.2f}" if lasted_s else "",
             "session_type": self.kind,
             "trials": self.trials,
             "rewards": self.rewards,
@@ -473,8 +475,8 @@ class SessionLog:
         """Read the files back: as many rows as frames as rows of /frames, or raise LogError."""
         if self._error:
             return  # it says already what is missing
-        text = (self.folder / "VideoTimestamp.txt").read_text(encoding="utf-8")
-        rows = len(text.splitlines()) - 1
+        with (self.folder / "VideoTimestamp.txt").open("rb") as file:
+            rows = sum(1 for _ in file) - 1
         with tables.open_file(str(self._stream_path)) as file:
             counts = {"rows": rows, "frames": len(file.root.raw_images), "rows of /frames": len(file.root.frames)}
         if self._movie is not None:
