@@ -1,5 +1,6 @@
 """Opens all that a session needs, and closes it again whatever happens."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -155,6 +156,11 @@ def recording(
                     rig.outputs.all_off()
 
 
+def kind_of(trouble: str) -> str:
+    """Return a trouble without its numbers, which change from frame to frame."""
+    return re.sub(r"\d+(\.\d+)?", "#", trouble)
+
+
 class Recording:
     """The books of a running session: its files, its window and its status line.
 
@@ -171,7 +177,7 @@ class Recording:
         self.log = log
         self._rig, self._marks, self._status = rig, [*rois, *marks], status
         self._rects = [roi for roi in rois if isinstance(roi, Rect)]
-        self._trouble, self._troubles = "", dict[str, None]()
+        self._trouble, self._troubles = "", dict[str, str]()
         self._is_dark = False
 
     @property
@@ -210,11 +216,12 @@ class Recording:
         unsaved = f"the disk is too slow: {self.log.unsaved} frames not stored" if self.log.unsaved else ""
         picture = "" if self._is_dark else image_trouble(image, self._rig.options.settings.max_saturated)
         trouble = "; ".join(filter(None, (tone, self._rig.lick.trouble(), unsaved, picture)))
-        if trouble != self._trouble:
+        if kind_of(trouble) != kind_of(self._trouble):
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
-            self._trouble = trouble
-            self._troubles |= dict.fromkeys(filter(None, (tone, self._rig.lick.trouble(), picture)))
-            self.log.notes["troubles"] = "; ".join(self._troubles)
+            for one in filter(None, (tone, self._rig.lick.trouble(), unsaved, picture)):
+                self._troubles.setdefault(kind_of(one), one)
+            self.log.notes["troubles"] = "; ".join(self._troubles.values())
+        self._trouble = trouble
         if tone and self._rig.options.settings.tone_required:
             raise ToneError(f"{tone}; the session ends, because tone_required = 1")
 

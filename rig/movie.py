@@ -47,6 +47,7 @@ class Movie:
             self._stream.pix_fmt, self._stream.gop_size = "yuv420p", KEY_FRAME_EVERY
             self._stream.time_base = self._stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
             self._stream.thread_count = 1  # the loop needs the other cores
+            self._container.start_encoding()  # so that there is a file, also of a session without frames
         except (av.FFmpegError, ValueError) as error:
             raise LogError(f"the movie {path} cannot be begun ({error})") from None
         self._is_open = True

@@ -121,6 +121,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = tuple[int, int, int, int]
 Centre = tuple[int, int]
 Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$")]
+MovieName = Annotated[str, Field(pattern=r"^[^/\\]+\.(mp4|mov)$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
 
 
@@ -198,7 +199,7 @@ class RigSettings(CameraSettings):
     """What a placed ROI looks like in config.ini."""
 
     data_root: Folder = setting("sessions are stored below it", "folder")
-    video_file: FileName = setting(
+    video_file: MovieName = setting(
         "a movie beside the log, same frames in the same order; none without it", "file name", ""
     )
     summary_file: FileName = setting("one row per session, below data_root", "file name", "expt_summary.csv")

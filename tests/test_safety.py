@@ -60,6 +60,17 @@ def test_a_bad_image_is_flagged_in_the_session(run, tmp_path, value, fragment):
     assert fragment in done.stdout
 
 
+def test_a_trouble_whose_numbers_change_is_one_trouble(run, tmp_path):
+    images = np.full((90, 128, 128, 3), 100, np.uint8)
+    for n in range(90):
+        images[n, : 10 + n] = 255  # saturated, each frame a little more
+    done = run(settings=BRIEF | recording(tmp_path, images), fast=False)
+    assert done.returncode == 0, done.stderr
+    noted = [e for e in run.session().table("events") if e["device"] == b"trouble"]
+    assert len(noted) == 1
+    assert run.session().attribute("troubles").count("saturated (") == 1
+
+
 def test_lost_frames_are_listed(run, tmp_path):
     images = np.random.default_rng(0).integers(90, 110, (90, 128, 128, 3), np.uint8)
     numbers = [n + (3 if n >= 40 else 0) + (1 if n >= 70 else 0) for n in range(90)]

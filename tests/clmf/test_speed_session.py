@@ -13,6 +13,7 @@ import pytest
 import helper as clh
 from clmf.conftest import BRIEF
 from conftest import ROOT, Session, end, gpio_env, read_edges
+from rig.movie import Movie, count_frames
 from rig.pose import import_dlclive
 from rig.tones import get_bins, tone_index
 
@@ -124,6 +125,16 @@ def test_the_movie_shows_the_same_frames_in_the_same_order(run):
         assert np.abs(shown.astype(int) - stored).mean() < 8, "lossy, but the same"
     x = [int(np.abs(frame[..., 2].astype(int) - 235).sum(axis=0).argmin()) for frame in movie]
     assert len(set(x)) > 3, "the paw is seen to move"
+
+
+def test_a_session_of_one_frame_and_a_movie_of_none(run, tmp_path):
+    done = run(settings=BRIEF | {"sim_camera_fails_at_s": "0.001"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("the camera gave no new frame")
+    assert "Traceback" not in done.stderr
+    assert len(movie_frames(run.session().folder / "behavior_video.mp4")) == len(run.session().rows) == 1
+    Movie(tmp_path / "none.mp4", (64, 64), 30).close()
+    assert count_frames(tmp_path / "none.mp4") == 0
 
 
 def test_without_a_movie(run):
@@ -279,6 +290,7 @@ BAD = [
     ([], {"control_point": "tail"}, "control_point = tail: the model has no such body part; it has fl_l, fl_r, nose"),
     ([], {"start_center": "1, 1"}, "does not lie in the image"),
     ([], {"trial_start": "now"}, "trial_start = now"),
+    ([], {"video_file": "movie.gif"}, "video_file = movie.gif"),
     (["--baseline", "3"], {}, "unrecognized arguments: --baseline 3"),
 ]
 
