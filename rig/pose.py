@@ -19,6 +19,7 @@ import numpy as np
 from rig.errors import PoseError, SettingsError
 from rig.settings import ClmfSettings, add_config_arguments, load, parse_overrides
 from rig.sim_paw import AXES, PARTS, TINTS
+from rig.status import console
 
 WARM_UP_FRAMES = 5  # the first ones allocate memory and choose kernels
 TINT_TOLERANCE = 45
@@ -74,6 +75,7 @@ class DlcPose:
         path = Path(settings.dlc_model_path)
         width, height = settings.resolution
         black = np.zeros((height, width, 3), np.uint8)
+        console.print(f"loading the model {path.name} ...")
         try:
             is_pytorch = engine.from_model_path(path) == engine.PYTORCH
             if is_pytorch:
