@@ -26,7 +26,10 @@ class RoiHistory(deque[np.ndarray]):
 
     def append(self, crop: np.ndarray) -> None:
         """Add a crop (height, width, 3) uint8 BGR; the oldest leaves when the history is full."""
-        colours = crop[..., : GREEN + 1].copy()
+        self.append_colours(crop[..., : GREEN + 1].copy())
+
+    def append_colours(self, colours: np.ndarray) -> None:
+        """Add blue and green of a crop (height, width, 2), whole numbers of any type; it belongs to the history now."""
         if self.sum is None:
             self.sum = np.zeros(colours.shape)
             self.signs = np.tile([-1.0, 1.0], colours.size // (GREEN + 1))
@@ -71,13 +74,15 @@ def dff_map(image: np.ndarray, baseline: np.ndarray | None) -> np.ndarray:
 def average_dff(crop: np.ndarray, history: RoiHistory) -> float:
     """Return `avgDff` of a crop against the frames before it, then let the crop join the history.
 
-    The mean of `dff_map`, in fewer steps: in the difference of two (F - F0) / F0 the -1 of both cancels.
+    The mean of `dff_map`, in fewer steps.
     """
-    total = history.sum
+    total, colours = history.sum, crop[..., : GREEN + 1].astype(float)  # floats are faster, and as exact
     if total is not None and np.count_nonzero(total) == total.size:
-        ratio = crop[..., : GREEN + 1] / total  # F / F0, divided by the number of frames
-        dff: float = float(ratio.ravel() @ history.signs) * len(history) * (GREEN + 1) / ratio.size
+        baseline = total / len(history)
+        change = colours - baseline
+        change /= baseline
+        dff: float = float(change.ravel() @ history.signs) * (GREEN + 1) / change.size
     else:
         dff = float(dff_map(crop, history.baseline()).mean())
-    history.append(crop)
+    history.append_colours(colours)
     return dff

@@ -53,7 +53,7 @@ class Movie:
         self._is_open = True
 
     def append(self, image: np.ndarray) -> None:
-        """Add a frame (height, width, 3) uint8 BGR; OSError when the disk is full."""
+        """Add a frame (height, width, 3) uint8 BGR.  A full disk is told by the frames' own file, not here."""
         frame = self._av.VideoFrame.from_ndarray(image, format="bgr24")
         frame.time_base = Fraction(1, TICKS_PER_S)
         frame.pts = round(self._n / self._framerate * TICKS_PER_S)

@@ -288,6 +288,11 @@ def calibrate_valve(settings: RigSettings, config: Path, durations: str, pulses:
             f"max_valve_open_s, {settings.max_valve_open_s:g} s, and 1 to 1000 pulses"
         )
     path = config.with_name(CALIBRATION_FILE)
+    if settings.outputs == "simulated" and path.exists():
+        raise SettingsError(
+            f"{path} is the calibration of a valve; a simulated one must not replace it: "
+            "name another configuration with --config FILE, in a folder of its own"
+        )
     try:
         with Outputs(settings, Events()) as outputs:
             found = calibrate(settings, outputs.reward, path, seconds, pulses)

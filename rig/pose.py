@@ -104,7 +104,13 @@ class DlcPose:
 
     def get_pose(self, image: np.ndarray) -> np.ndarray:
         """Return x, y, likelihood of each body part (n, 3); see `Pose`."""
-        pose = np.array(self._live.get_pose(image), float)
+        try:
+            pose = np.array(self._live.get_pose(image), float)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise PoseError(
+                f"DeepLabCut-Live found no pose ({type(error).__name__}: {reason}); check model and GPU"
+            ) from None
         if pose.shape != (len(self.body_parts), 3) or not np.isfinite(pose).all():
             raise PoseError(
                 f"DeepLabCut-Live gave a pose of shape {pose.shape}, finite: {np.isfinite(pose).all()}, where finite "

@@ -226,7 +226,7 @@ def check_camera(
     find: Callable[[np.ndarray], object] | None,
 ) -> None:
     """Take frames: size, brightness, rate, losses, and how long after each of them an output is commanded."""
-    with flight.trying("camera"):
+    with flight.trying("camera"), light_on(outputs):
         camera = devices.enter_context(CameraFactory.open(settings))
         console.print(f"taking {LATENCY_FRAMES} frames ...")
         camera.begin_session()
@@ -244,6 +244,19 @@ def check_camera(
         judge_image(flight, settings, image)
         judge_rate(flight, settings, times_s, camera.lost)
         judge_latency(flight, settings, latencies_ms)
+
+
+@contextmanager
+def light_on(outputs: Outputs | None) -> Iterator[None]:
+    """Switch the excitation light on for a while: without it every image is black."""
+    if outputs is None:
+        yield
+        return
+    outputs.light.on()
+    try:
+        yield
+    finally:
+        outputs.light.off()
 
 
 def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> None:

@@ -64,6 +64,9 @@ def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> N
             f"data_root = {settings.data_root}: nothing can be written to {folder} ({error.strerror}); "
             "name a folder that is yours"
         ) from None
+    ledger = settings.data_root / LEDGER_FILE
+    if ledger.exists() and not os.access(ledger, os.W_OK):
+        raise SettingsError(f"{ledger}: the ledger of the water cannot be written to; make it yours")
     needed, free = most_bytes(settings, baseline_s), shutil.disk_usage(folder).free
     if needed > free:
         raise SettingsError(
@@ -161,6 +164,23 @@ class RowFile:
             os.close(self._fd)
 
 
+def append_rows(path: Path, header: str, rows: list[str]) -> None:
+    """Append whole rows to a text file that others append to, too, and bring them to disk; all of them or nothing."""
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        is_torn = size > 0 and file.read(1) != b"\n"  # a power cut may have left half a row
+        text = (f"{header}\n" if size == 0 else "\n" if is_torn else "") + "".join(rows)
+        data = text.encode("utf-8")
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, "no space for the ledger of the water")
+            os.fsync(file.fileno())
+        except OSError:
+            os.ftruncate(file.fileno(), size)
+            raise
+
+
 class SessionLog:
     """Stores every frame and its row, off the loop, in a thread.
 
@@ -254,6 +274,8 @@ class SessionLog:
         RigError
             The disk is full or fails, or the frame has the wrong size.
         """
+        if step.water and self._settings.outputs == "gpio":  # a simulated valve gives no water
+            self._given.append(self._ledger_row())
         if self._error:
             raise self._error
         height, width = frame.image.shape[:2]
@@ -264,8 +286,6 @@ class SessionLog:
                 "and uint8 are needed; correct the setting"
             )
         self._count(step)
-        if step.water and self._settings.outputs == "gpio":  # a simulated valve gives no water
-            self._given.append(self._ledger_row())
         wall = datetime.fromtimestamp(time.time() - (time.monotonic() - frame.captured_s))
         values |= {"frame": frame.number, "time": f"{wall:%Y-%m-%d %H:%M:%S.%f}"}
         values |= {"reward": step.reward, "trial": step.trial}
@@ -445,15 +465,10 @@ class SessionLog:
 
     def _store_water(self) -> None:
         """Bring the rewards given since the last time into the ledger of the rig, and to disk."""
-        if not self._given:
-            return
-        with (self._settings.data_root / LEDGER_FILE).open("a", encoding="utf-8") as file:
-            if file.tell() == 0:
-                file.write(LEDGER_HEADER + "\n")
-            while self._given:
-                file.write(self._given.popleft())
-            file.flush()
-            os.fsync(file.fileno())
+        if n := len(self._given):
+            append_rows(self._settings.data_root / LEDGER_FILE, LEDGER_HEADER, list(self._given)[:n])
+            for _ in range(n):
+                self._given.popleft()  # only now that they are on disk
 
     def _explain(self, error: Exception) -> LogError:
         if isinstance(error, LogError):
@@ -466,10 +481,12 @@ class SessionLog:
 
     def _join_tables(self) -> None:
         """Put /frames, /events and the attributes into the HDF5 file."""
-        self._tables.close()
         median, p99 = self.latency_ms(FIRST_FRAMES)
         early = {"latency_of_first_frames_median_ms": median, "latency_of_first_frames_p99_ms": p99}
-        join(self.folder, {"session_type": self.kind, "ended_by": self.ended_by} | early | self.notes)
+        try:
+            join(self.folder, {"session_type": self.kind, "ended_by": self.ended_by} | early | self.notes)
+        finally:
+            self._tables.close()  # last: its lock tells others that this session is still being finished
 
     def _compare(self) -> None:
         """Read the files back: as many rows as frames as rows of /frames, or raise LogError."""

@@ -114,7 +114,7 @@ def check_rule(text: str) -> str:
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(split_commas)]
 Coordinate = Annotated[float, Field(ge=-8192, le=8192)]
 Place = Annotated[tuple[Coordinate, Coordinate], BeforeValidator(split_commas)]
-Millimetres = Annotated[float, Field(gt=0, le=50)]
+Millimetres = Annotated[float, Field(gt=0, le=10000)]
 SizeInMm = Annotated[tuple[Millimetres, Millimetres], BeforeValidator(split_commas)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
@@ -157,9 +157,13 @@ class CameraSettings(BaseModel):
     iso: int = setting("analogue gain times 100", "ISO", 800, ge=100, le=3200)
     sensor_mode: int = setting("PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0)
     max_saturated: float = setting(
-        "share of pixels at 255; with more a session is not started, and is flagged", "0..1", 0.01, ge=0, le=1
+        "share of pixels at 255; with more the preview starts no session, and a running one is flagged",
+        "0..1",
+        0.01,
+        ge=0,
+        le=1,
     )
-    camera_timeout_s: float = setting("without a new frame for so long the session ends", "s", 1.0, gt=0)
+    camera_timeout_s: float = setting("without a new frame for so long the session ends", "s", 1.0, gt=0, le=60)
     sim_camera_fails_at_s: float = setting("SimCameraStream: stop giving frames then; 0 never", "s", 0.0, ge=0)
     seed: int | None = setting(
         "seed of the order of silent trials and of every simulation; drawn at random without one", "", None, ge=0
@@ -211,15 +215,15 @@ class RigSettings(CameraSettings):
 
     session_type: SessionType = setting("what the mouse hears and earns", "", SessionType.normal_audio_normal_reward)
     total_trials: int = setting("trials of a session", "trials", 60, gt=0, le=10000)
-    max_trial_dur: float = setting("a trial without success fails after it", "s", 30.0, gt=0)
+    max_trial_dur: float = setting("a trial without success fails after it", "s", 30.0, gt=0, le=86400)
     tail_dur: float = setting("recorded at the very end with the light off", "s", 0.0, ge=0, le=60)
-    initial_rest_dur: float = setting("rest before the first trial", "s", 30.0, ge=0)
-    success_rest_dur: float = setting("rest after a success", "s", 10.0, ge=0)
-    fail_rest_dur: float = setting("rest after a failure", "s", 15.0, ge=0)
+    initial_rest_dur: float = setting("rest before the first trial", "s", 30.0, ge=0, le=86400)
+    success_rest_dur: float = setting("rest after a success", "s", 10.0, ge=0, le=86400)
+    fail_rest_dur: float = setting("rest after a failure", "s", 15.0, ge=0, le=86400)
     audio: float = setting("share of the trials that have a tone", "0..1", 1.0, ge=0, le=1)
     n_tones: int = setting("tones of the ladder, quarter octaves from 1000 Hz", "count", 18, ge=3, le=19)
-    audio_delay: float = setting("from signal to tone", "s", 0.0, ge=0)
-    reward_delay: float = setting("from signal to reward test", "s", 1.0, ge=0)
+    audio_delay: float = setting("from signal to tone", "s", 0.0, ge=0, le=86400)
+    reward_delay: float = setting("from signal to reward test", "s", 1.0, ge=0, le=86400)
     adaptive_threshold: bool = setting("let the threshold follow the rewards", "0, 1", False)
     random_reward_per_min: float = setting(
         "no_audio_random_reward: mean rate of free rewards", "1/min", 1.8, ge=0, le=60
@@ -239,9 +243,9 @@ class RigSettings(CameraSettings):
     max_frame_age_ms: float | None = setting(
         "a decision on an older frame pays nothing and changes no tone; two frame periods without it", "ms", None, gt=0
     )
-    reward_s: float = setting("length of the reward pulse", "s", 0.3, gt=0)
+    reward_s: float = setting("length of the reward pulse", "s", 0.3, gt=0, le=60)
     reward_ul: float | None = setting("volume of a reward, in place of reward_s; needs a calibration", "µl", None, gt=0)
-    fail_s: float = setting("length of the failure pulse", "s", 0.5, gt=0)
+    fail_s: float = setting("length of the failure pulse", "s", 0.5, gt=0, le=60)
     max_rewards_per_min: int = setting("more rewards in 60 s are not paid", "1/min", 60, gt=0)
     max_session_ul: float | None = setting("more water in a session is not paid; needs a calibration", "µl", None, gt=0)
     max_day_ul: float | None = setting("more water for a mouse in a day on this rig is not paid", "µl", None, gt=0)
@@ -424,7 +428,7 @@ class ClmfSettings(RigSettings):
         "0, 1",
         True,
     )
-    reward_s: float = setting("length of the reward pulse", "s", 0.1, gt=0)
+    reward_s: float = setting("length of the reward pulse", "s", 0.1, gt=0, le=60)
     tail_dur: float = setting("recorded at the very end with the light off", "s", 2.0, ge=0, le=60)
 
     pose: Literal["dlclive", "simulated"] = setting("what finds the body parts", "", "dlclive")
@@ -461,7 +465,8 @@ class ClmfSettings(RigSettings):
     def with_places(self, rois: Iterable[Any]) -> Self:
         """Return these settings with the circles where they are and as large as they are now."""
         circles = list(rois)
-        radii = {f"{c.name.removesuffix('_roi')}_radius_mm": round(c.r / self.ppmm, 4) for c in circles}
+        resized = [c for c in circles if c.r != self.circle(c.name)[2]]
+        radii = {f"{c.name.removesuffix('_roi')}_radius_mm": round(c.r / self.ppmm, 4) for c in resized}
         return super().with_places(circles).model_copy(update=radii)
 
     def circle(self, name: str) -> tuple[int, int, int]:

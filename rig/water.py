@@ -6,6 +6,7 @@ and stores it beside config.ini; then rewards can be set in µl, and the water o
 
 import csv
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ CALIBRATION_FILE = "valve_calibration.json"
 LEDGER_FILE = "water.csv"  # below data_root: every reward of every mouse on this rig
 LEDGER_HEADER = "time,mouse_id,session,seconds,ul"
 UL_PER_G = 1000.0  # of water
+TINY = 1e-6  # s or µl, by which a sum of doses may miss its cap
 PAUSE_S = 0.2  # between two pulses of a calibration
 
 
@@ -122,7 +124,7 @@ def read_calibrations(path: Path) -> dict[str, Calibration]:
     except (OSError, ValueError, AttributeError, TypeError, ValidationError) as error:
         reason = " ".join(str(error).split())[:120]
         raise SettingsError(
-            f"{path}: the calibration of the valve cannot be read ({reason}); calibrate again"
+            f"{path}: the calibration of the valve cannot be read ({reason}); remove it, and calibrate again"
         ) from None
 
 
@@ -174,17 +176,21 @@ def dose_of(settings: RigSettings, config: Path) -> Dose:
                 f"much µl it gives; run 'python -m rig.outputs --calibrate', or leave {' and '.join(wanted)} empty"
             )
         return Dose(settings.reward_s)
-    if settings.reward_ul is None:
-        return Dose(settings.reward_s, calibration.volume_ul(settings.reward_s), calibration)
-    seconds = calibration.duration_s(settings.reward_ul)
+    seconds, key = settings.reward_s, "reward_s"
+    if settings.reward_ul is not None:
+        seconds, key = calibration.duration_s(settings.reward_ul), "reward_ul"
     low, high = min(calibration.seconds), min(max(calibration.seconds), settings.max_valve_open_s)
-    if not low <= seconds <= high:
+    if not low - TINY <= seconds <= high + TINY:
         raise SettingsError(
-            f"reward_ul = {settings.reward_ul:g}: the valve would open for {seconds:.3f} s; it is calibrated, and "
+            f"{key} = {getattr(settings, key):g}: the valve would open for {seconds:.3f} s; it is calibrated, and "
             f"may be open, from {low:g} to {high:g} s, which is {calibration.volume_ul(low):.2f} to "
-            f"{calibration.volume_ul(high):.2f} µl"
+            f"{calibration.volume_ul(high):.2f} µl; calibrate it for this, or change {key}"
         )
-    return Dose(seconds, settings.reward_ul, calibration)
+    ul = calibration.volume_ul(seconds) if settings.reward_ul is None else settings.reward_ul
+    for cap in ("max_session_ul", "max_day_ul"):
+        if (limit := getattr(settings, cap)) is not None and limit < ul:
+            raise SettingsError(f"{cap} = {limit:g}: less than one reward, {ul:.2f} µl; raise it, or lower the reward")
+    return Dose(seconds, ul, calibration)
 
 
 def had_today_ul(data_root: Path, mouse_id: str, dose: Dose) -> float:
@@ -275,7 +281,7 @@ class Water:
 
     def _cap(self, time_s: float) -> str:
         """Return which cap the next reward would break."""
-        settings, next_ul = self._settings, self.dose.ul or 0.0
+        settings, next_ul = self._settings, (self.dose.ul or 0.0) - TINY
         while self._times_s and self._times_s[0] <= time_s - 60:
             self._times_s.popleft()
         if len(self._times_s) >= settings.max_rewards_per_min:
@@ -310,6 +316,9 @@ def calibrate(
     ask, wait : callable
         In place of terminal and clock.
     """
+    read_calibrations(path)  # a file that is damaged, or not ours, is told before anybody weighs
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SettingsError(f"{path}: the calibration cannot be stored there; make the folder yours")
     durations, masses_g = sorted(seconds), []
     for duration in durations:
         ask(f"{pulses} pulses of {duration:g} s: put an empty, weighed cup under the spout, then press Enter ")

@@ -43,7 +43,8 @@ def test_real_pins_are_claimed_and_the_valve_stays_shut(run, tmp_path):
     assert "BCM reward 27, fail 12, light 21, trigger 17 are ours and low" in done.stdout
     edges = read_edges(tmp_path / "edges")
     assert {gpio for _, gpio, _ in edges} == {27, 12, 21, 17}
-    assert not any(level for _, _, level in edges)
+    assert {gpio for _, gpio, level in edges if level} == {21}, "the light alone goes on, to see something"
+    assert {gpio: level for _, gpio, level in edges}[21] == 0
 
 
 def test_everything_that_is_missing_is_told_at_once(run, tmp_path):
