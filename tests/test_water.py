@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT, SHORT, gpio_env
 from rig.errors import SettingsError
 from rig.events import Events
+from rig.session_log import append_rows
 from rig.trials import SUCCESS, Step
 from rig.water import (
     CALIBRATION_FILE,
@@ -221,3 +222,53 @@ def test_calibrations_that_cannot_be_made(config, arguments, stdin, fragment):
     assert done.returncode == 2
     assert fragment in done.stderr
     assert not config.with_name(CALIBRATION_FILE).exists()
+
+
+def test_a_pulse_outside_the_calibration_is_no_dose(settings, tmp_path):
+    """Extrapolated below its line a pulse would count as nothing, and no cap would ever be reached."""
+    save_calibration(tmp_path / CALIBRATION_FILE, LINE)
+    with pytest.raises(SettingsError, match=r"reward_s = 0\.02: .* calibrate it for this, or change reward_s"):
+        dose_of(settings(reward_s=0.02), tmp_path / "config.ini")
+    for cap in ("max_session_ul", "max_day_ul"):
+        with pytest.raises(SettingsError, match=rf"{cap} = 4: less than one reward, 4\.50 µl"):
+            dose_of(settings(reward_ul=4.5, **{cap: 4}), tmp_path / "config.ini")
+
+
+def test_the_last_reward_that_fits_is_paid(settings):
+    capped = settings().model_copy(update={"max_session_ul": 3.3})
+    water = Water(capped, Dose(0.1, 1.1, LINE), Valve(), Events(), 0.0)
+    assert [water.give(WET, t).water for t in range(4)] == [True, True, True, False], "3 times 1.1 is 3.3"
+
+
+def test_rows_are_appended_whole_also_behind_a_torn_one(tmp_path, monkeypatch):
+    path = tmp_path / LEDGER_FILE
+    append_rows(path, "a,b", ["1,2\n"])
+    path.write_bytes(path.read_bytes() + b"3,")  # a power cut
+    append_rows(path, "a,b", ["5,6\n", "7,8\n"])
+    assert path.read_text() == "a,b\n1,2\n3,\n5,6\n7,8\n"
+
+    def fails(_):
+        raise OSError("no space")
+
+    monkeypatch.setattr("os.fsync", fails)
+    with pytest.raises(OSError, match="no space"):
+        append_rows(path, "a,b", ["9,9\n"])
+    assert path.read_text().endswith("7,8\n"), "all or nothing"
+
+
+def test_a_simulated_valve_does_not_replace_a_calibration(config):
+    save_calibration(config.with_name(CALIBRATION_FILE), LINE)
+    before = config.with_name(CALIBRATION_FILE).read_bytes()
+    arguments = ["--calibrate", "--simulate", "--pulses", "1", "--durations", "0.02,0.04", "--config", str(config)]
+    done = bench(*arguments, stdin="\n0.001\n\n0.002\n")
+    assert done.returncode == 2
+    assert "a simulated one must not replace it" in done.stderr
+    assert config.with_name(CALIBRATION_FILE).read_bytes() == before
+
+
+def test_a_damaged_calibration_is_told_before_anybody_weighs(settings, tmp_path):
+    (tmp_path / CALIBRATION_FILE).write_text("{")
+    valve = Valve()
+    with pytest.raises(SettingsError, match="remove it, and calibrate again"):
+        calibrate(settings(), valve, tmp_path / CALIBRATION_FILE, [0.1, 0.2], 3, lambda _: "1", lambda _: None)
+    assert valve.pulses == []

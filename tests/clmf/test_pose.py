@@ -98,6 +98,17 @@ def test_a_result_that_is_no_pose_ends_the_session(monkeypatch, result, fragment
     assert fragment in str(caught.value)
 
 
+def test_a_network_that_fails_is_one_sentence(monkeypatch):
+    pose = DlcPose(clmf(pose="dlclive"))
+
+    def fails(_):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(pose._live, "get_pose", fails)
+    with pytest.raises(PoseError, match=r"found no pose .*CUDA out of memory"):
+        pose.get_pose(np.zeros((320, 640, 3), np.uint8))
+
+
 def test_a_body_part_that_the_model_does_not_know():
     for kind in ("dlclive", "simulated"):
         with (
