@@ -1,26 +1,66 @@
 """One wrapper around every camera driver: it opens the driver by name, and counts what is lost."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Protocol
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
+from rig.devices.frames import Frame
+from rig.devices.tone_player import Tone
 from rig.errors import CameraError
-from rig.frames import Frame
-from rig.settings import CameraSettings, to_strings
+from rig.protocol.tally import Tally
+from rig.settings.common import RigSettings
+from rig.settings.ini import to_strings
 
 
 class Driver(Protocol):
-    """What a camera file of the top folder must offer; see 'Adding a camera' in the README."""
+    """What the class in a camera file of the top folder must offer; see 'Adding a camera' in CONTRIBUTING.md.
 
-    def start(self) -> "Driver":
-        """Open the camera and let it run; return the driver itself."""
+    Attributes
+    ----------
+    stands_in : str
+        What it shows in place of a real animal, in words; '' for a camera.
+    can_be_fast : bool
+        Its frames need not come at their own pace, so `--fast` can be used.
+    replays : bool
+        It gives the frames of a recording, which has an end.
+    gains_are_locked : bool or None
+        Whether exposure, gain and colours are known to stay as they are; None where nobody can say.
+    """
+
+    stands_in: ClassVar[str]
+    can_be_fast: ClassVar[bool]
+    replays: ClassVar[bool]
+    gains_are_locked: ClassVar[bool | None]
+
+    def __init__(self, cfgDict: Mapping[str, str]) -> None:
+        """Take the settings, {name: text}; nothing is opened yet."""
+
+    def start(self) -> Self:
+        """Open the camera and let it run; return the driver itself.
+
+        Raises
+        ------
+        CameraError
+            In a sentence with the cure.
+        """
+
+    def begin_session(self) -> None:
+        """Forget the frames that wait; recordings and simulations start from their beginning."""
 
     def read(self) -> Frame | None:
         """Return the next new frame, or None when a recording has ended."""
 
     def stop(self) -> None:
         """Close the camera; harmless when repeated."""
+
+
+@runtime_checkable
+class Senses(Protocol):
+    """A driver that simulates a mouse."""
+
+    def let_sense(self, tone: Tone, tally: Tally) -> None:
+        """Let the mouse hear the tone, and taste the rewards that the tally counts."""
 
 
 class CameraFactory:
@@ -34,20 +74,35 @@ class CameraFactory:
     Attributes
     ----------
     lost : int
-        Frames that the camera counted and nobody saw, since `begin_session`.
+        Frames that the camera counted and the rig did not receive, since `begin_session`.
     """
 
-    def __init__(self, camera_instance: Any) -> None:
+    def __init__(self, camera_instance: Driver) -> None:
         self.camera = camera_instance
         self.begin_session()
 
+    @staticmethod
+    def driver(vid_source: str) -> type[Driver]:
+        """Return the class of a driver by its name; nothing is opened.
+
+        Raises
+        ------
+        CameraError
+            The camera file cannot be imported, or does not hold the class.
+        """
+        try:
+            driver: type[Driver] = getattr(importlib.import_module(vid_source), vid_source)
+        except (ImportError, AttributeError) as error:
+            raise CameraError(f"vid_source = {vid_source}: the camera file cannot be used ({error})") from None
+        return driver
+
     @classmethod
-    def open(cls, settings: CameraSettings, fast: bool = False) -> "CameraFactory":
+    def open(cls, settings: RigSettings, fast: bool = False) -> "CameraFactory":
         """Start the driver that `vid_source` names.
 
         Parameters
         ----------
-        settings : CameraSettings
+        settings : RigSettings
         fast : bool
             Simulated and replayed frames come as fast as they can.
 
@@ -56,24 +111,20 @@ class CameraFactory:
         CameraError
             The camera is missing or refuses its settings.
         """
-        try:
-            driver = getattr(importlib.import_module(settings.vid_source), settings.vid_source)
-        except (ImportError, AttributeError) as error:
-            raise CameraError(f"vid_source = {settings.vid_source}: the camera file cannot be used ({error})") from None
-        return cls(driver(to_strings(settings) | {"fast": str(int(fast))}).start())
+        cfgDict = to_strings(settings) | {"fast": str(int(fast)), "scene": settings.scene}
+        return cls(cls.driver(settings.vid_source)(cfgDict).start())
 
     def begin_session(self) -> None:
         """Number frames from 0 again and forget old losses; recordings and simulations start from their beginning."""
         self.lost = 0
         self._first_number: int | None = None
         self._next_number = 0
-        if hasattr(self.camera, "begin_session"):
-            self.camera.begin_session()
+        self.camera.begin_session()
 
-    def let_sense(self, tone: Any, reward: Any) -> None:
-        """Let a simulated mouse, where there is one, hear `tone` and taste `reward`."""
-        if hasattr(self.camera, "let_sense"):
-            self.camera.let_sense(tone, reward)
+    def let_sense(self, tone: Tone, tally: Tally) -> None:
+        """Let a simulated mouse, where there is one, hear the tone and taste the rewards that the tally counts."""
+        if isinstance(self.camera, Senses):
+            self.camera.let_sense(tone, tally)
 
     def read(self) -> Frame | None:
         """Return the next new frame, or None when a recording has ended.
@@ -83,7 +134,7 @@ class CameraFactory:
         CameraError
             The camera stopped giving frames, or gave one out of order.
         """
-        frame: Frame | None = self.camera.read()
+        frame = self.camera.read()
         if frame is None:
             return None
         if self._first_number is None:

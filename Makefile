@@ -4,14 +4,14 @@
 # make test       lint, types, tests: what CI runs
 # make torture    every promise of the rig, many times (half an hour)
 # make test-picamera2   builds libcamera's virtual camera (minutes, once), and runs the real picamera2 on it
-# make bench      speed, beside what must be reached and a reference
+# make bench      speed, next to what must be reached and a reference
 
 PYTHON ?= python3
 VENV := .venv/bin
 CLMF := .venv-clmf/bin
 READY := .venv/ready
 CLMF_READY := .venv-clmf/ready
-# DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs CLNF alone.
+# DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs only CLNF.
 ON_PI := $(shell grep -qs "Raspberry Pi" /proc/device-tree/model && echo yes)
 
 .PHONY: setup run run-clmf test lint test-clnf test-clmf test-picamera2 torture bench
@@ -51,9 +51,9 @@ test-clmf: $(CLMF_READY)
 endif
 
 torture: $(READY)
-	$(VENV)/python tests/promises.py
+	$(VENV)/python tests/support/promises.py
 
-# pytest runs in .venv; what it starts on the camera runs in the environment that virtual_camera.sh makes beside libcamera.
+# pytest runs in .venv; what it starts on the camera runs in the environment that virtual_camera.sh makes next to libcamera.
 test-picamera2: $(READY)
 	PYTHON=$(PYTHON) tools/virtual_camera.sh
 	$(VENV)/pytest -n 0 tests/test_picamera2.py

@@ -6,12 +6,14 @@
 import threading
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
 import cv2
 
+from rig.devices.frames import Frame, FrameQueue, Numbering
 from rig.errors import CameraError
-from rig.frames import Frame, FrameQueue, Numbering
-from rig.settings import CameraSettings, from_strings
+from rig.settings.common import CameraSettings
+from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64
 
@@ -25,6 +27,11 @@ class OpenCVCameraStream:
         `opencv_source` is the number of the camera, a pipeline or an address; `resolution` and `framerate` are
         asked for, and refused where the camera gives others.
     """
+
+    stands_in: ClassVar[str] = ""
+    can_be_fast: ClassVar[bool] = False
+    replays: ClassVar[bool] = False
+    gains_are_locked: ClassVar[bool | None] = None  # OpenCV cannot tell
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "OpenCVCameraStream")
@@ -94,13 +101,13 @@ class OpenCVCameraStream:
         self._camera.release()
 
     def _capture_time(self) -> float:
-        """Return when the newest image was captured, s on the monotonic clock: the driver's time where it tells one."""
+        """Return when the newest image was captured, s on the monotonic clock: the driver's time where it gives one."""
         now = time.monotonic()
         stamp_s = self._camera.get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return stamp_s if now - 1 < stamp_s <= now else now
 
 
 if __name__ == "__main__":
-    from rig.camera_bench import bench
+    from rig.commands.camera import bench
 
     bench(OpenCVCameraStream)

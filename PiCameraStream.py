@@ -5,11 +5,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+from rig.devices.frames import Frame, FrameQueue, Numbering
 from rig.errors import CameraError, SettingsError
-from rig.frames import Frame, FrameQueue, Numbering
-from rig.settings import CameraSettings, from_strings
+from rig.settings.common import CameraSettings
+from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64
 BUFFERS = 6
@@ -40,6 +41,11 @@ class PiCameraStream:
         `resolution`, `framerate`, `shutter_speed`, `iso`, `awb_mode`, `sensor_mode`; each is verified in what the
         camera reports.
     """
+
+    stands_in: ClassVar[str] = ""
+    can_be_fast: ClassVar[bool] = False
+    replays: ClassVar[bool] = False
+    gains_are_locked: ClassVar[bool | None] = True  # `_verify` reads it back from the camera
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "PiCameraStream")
@@ -182,6 +188,6 @@ class PiCameraStream:
 
 
 if __name__ == "__main__":
-    from rig.camera_bench import bench
+    from rig.commands.camera import bench
 
     bench(PiCameraStream)

@@ -1,40 +1,68 @@
 """A simulated mouse in place of a camera: something to try the rig on without hardware or animal.
 
-For CLNF it shows a cortex (`rig.sim_cortex`), for CLMF two forepaws and a nose (`rig.sim_paw`).  The mouse hears the
+What it shows is a scene of `rig.simulated`: for CLNF a cortex, for CLMF two forepaws and a nose.  The mouse hears the
 tone and tastes the reward, and learns.  The same seed gives the same mouse.
 """
 
+import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar, Protocol
 
+import numpy as np
+
+from rig.devices.frames import Frame
+from rig.devices.pacing import Pacer
+from rig.devices.tone_player import Tone
 from rig.errors import CameraError, SettingsError
-from rig.frames import Frame
-from rig.pacing import Pacer
-from rig.settings import CameraSettings, CortexSettings, from_strings
-from rig.sim_cortex import CortexScene
-from rig.sim_paw import PawScene
+from rig.protocol.tally import Tally
+from rig.settings.common import CameraSettings
+from rig.settings.loading import from_strings
 
 MOST_PIXELS = 2**21  # the fields of noise take 200 bytes of memory for each
 
 
+class Scene(Protocol):
+    """What is drawn."""
+
+    def restart(self) -> None:
+        """Begin with a mouse that has learned nothing."""
+
+    def render(self, time_s: float, heard_hz: float, rewards: int) -> np.ndarray:
+        """Let a frame pass and return it, (height, width, 3) uint8 BGR.
+
+        Parameters
+        ----------
+        time_s : float
+            Time of the frame.
+        heard_hz : float
+            Tone since the last frame, 0 for silence.
+        rewards : int
+            Rewards since the last frame.
+        """
+
+
 class SimCameraStream:
-    """A simulated mouse: its paws where a `control_point` is named, else its cortex.
+    """A simulated mouse.
 
     Parameters
     ----------
     cfgDict : mapping of str to str
-        As for a camera, with seed; for the cortex also bregma, ppmm and seeds_mm.  `sim_camera_fails_at_s` > 0 lets
-        it stop giving frames then.  `fast` = 1 does not wait for the time of a frame.
+        As for a camera, with seed; `scene` names the module of `rig.simulated` that draws, and what that needs, as
+        bregma, ppmm and seeds_mm for the cortex.  `sim_camera_fails_at_s` > 0 lets it stop giving frames then.
+        `fast` = 1 does not wait for the time of a frame.
     """
 
+    stands_in: ClassVar[str] = "a drawn mouse"
+    can_be_fast: ClassVar[bool] = True
+    replays: ClassVar[bool] = False
+    gains_are_locked: ClassVar[bool | None] = True
+
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
-        self._shows_paws = "control_point" in cfgDict
-        model = CameraSettings if self._shows_paws else CortexSettings
-        self._settings = from_strings(model, cfgDict, "SimCameraStream")
-        self._control_point = cfgDict.get("control_point", "")
+        self._settings = from_strings(CameraSettings, cfgDict, "SimCameraStream")
+        self._config = cfgDict
         self._pacer = Pacer(cfgDict.get("fast") == "1")
-        self._tone: Any = None
-        self._reward: Any = None
+        self._tone: Tone | None = None
+        self._tally = Tally()
         self._rewards_seen = 0
 
     def start(self) -> "SimCameraStream":
@@ -44,11 +72,8 @@ class SimCameraStream:
             raise SettingsError(
                 f"resolution = {width}, {height}: SimCameraStream draws at most {MOST_PIXELS} pixels; lower it"
             )
-        self._scene: PawScene | CortexScene
-        if isinstance(self._settings, CortexSettings):
-            self._scene = CortexScene(self._settings)
-        else:
-            self._scene = PawScene(self._settings, self._control_point)
+        module = importlib.import_module(f"rig.simulated.{self._config.get('scene', 'cortex')}")
+        self._scene: Scene = module.Scene.from_config(self._config)
         self.begin_session()
         return self
 
@@ -58,10 +83,10 @@ class SimCameraStream:
         self._scene.restart()
         self._pacer.restart()
 
-    def let_sense(self, tone: Any, reward: Any) -> None:
-        """Let the mouse hear `tone` (its `hz`) and taste `reward` (its `count` of pulses)."""
-        self._tone, self._reward = tone, reward
-        self._rewards_seen = reward.count
+    def let_sense(self, tone: Tone, tally: Tally) -> None:
+        """Let the mouse hear the tone, and taste the rewards that the tally counts."""
+        self._tone, self._tally = tone, tally
+        self._rewards_seen = tally.rewards
 
     def read(self) -> Frame:
         """Return the next frame when it is due."""
@@ -71,8 +96,9 @@ class SimCameraStream:
             timeout_s = self._settings.camera_timeout_s
             self._pacer.wait_for(time_s + timeout_s)
             raise CameraError(f"the camera gave no new frame for {timeout_s:g} s; check its cable, then start again")
-        heard_hz, rewards = self._sense()
-        image = self._scene.render(time_s, heard_hz, rewards)
+        rewards = self._tally.rewards - self._rewards_seen
+        self._rewards_seen += rewards
+        image = self._scene.render(time_s, self._tone.hz if self._tone else 0.0, rewards)
         self._number += 1
         known_age_s = 0.0 if self._pacer.fast else None
         return Frame(self._number - 1, time_s, self._pacer.wait_for(time_s), image, known_age_s)
@@ -80,16 +106,8 @@ class SimCameraStream:
     def stop(self) -> None:
         """End; harmless when repeated."""
 
-    def _sense(self) -> tuple[float, int]:
-        """Return the tone (Hz) and the rewards since the last frame."""
-        if self._reward is None:
-            return 0.0, 0
-        rewards = self._reward.count - self._rewards_seen
-        self._rewards_seen += rewards
-        return self._tone.hz, rewards
-
 
 if __name__ == "__main__":
-    from rig.camera_bench import bench
+    from rig.commands.camera import bench
 
     bench(SimCameraStream)

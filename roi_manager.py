@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-HANDLE_PX = 2.5  # so near to its lower right corner, or its edge, an ROI is resized instead of moved
+HANDLE_PX = 2.5  # this near to its lower right corner, or to its edge, an ROI is resized instead of moved
 SMALLEST_PX = 2
 
 
@@ -144,7 +144,7 @@ class annots:
     rois : iterable of Rect or Circle
     image : array (height, width, 3) uint8 BGR
     scale : float
-        The window shows the image so many times as large.
+        The window is this many times as large as the image.
 
     Attributes
     ----------

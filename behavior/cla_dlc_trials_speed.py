@@ -13,40 +13,42 @@ Protocol (Gupta & Murphy, eLife 105070)
 
 import math
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
-import helper as clh
-from rig import cli
-from rig.devices import Recording, Rig, open_rig, place_rois, recording
-from rig.pose import Pose, Tracking, open_pose
+from rig.books import Books, recording
+from rig.devices.pose import Pose, columns_of, open_pose
+from rig.ending import run
+from rig.options import prepare
 from rig.preflight import check_rig
-from rig.preview_paw import PawPreview, PoseMarks, make_circles
-from rig.settings import ClmfSettings
-from rig.tones import get_bins
-from rig.trials import FAIL, SUCCESS, AdaptiveThreshold, DelayLine, Stillness, open_trials
+from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.delays import DelayLine
+from rig.protocol.tones import get_bins
+from rig.protocol.tracking import Stillness, Tracking
+from rig.screen.preview_paw import PawPreview, PoseMarks, make_circles
+from rig.session import Rig, open_rig, place_rois
+from rig.settings.clmf import ClmfSettings
 from roi_manager import Circle
 
 COLUMNS = ("frame", "time", "cj_speed", "freq", "reward", "trial", "audio", "lick")
 THRESHOLD_STEP = 2.0  # px/frame; also the least that the threshold falls to
 STILL_BELOW = 1.0  # px/frame, on average over joint_history_sec
-SIGNAL = "px/frame"
 
 
 def run_session(
-    cfg: ClmfSettings, rig: Rig, dlc: Pose, start_roi_manager: Circle, marks: PoseMarks, books: Recording
-) -> str:
-    """Run one session, a pass of the loop for each frame; return why it ended."""
-    period_s = cfg.frame_period_s()
-    trials = open_trials(cfg, cfg.seed, rig.options.baseline_s)
+    cfg: ClmfSettings, rig: Rig, dlc: Pose, start_roi_manager: Circle, marks: PoseMarks, books: Books
+) -> None:
+    """Run one session, a pass of the loop for each frame."""
+    control_point_ix, pose_columns = dlc.body_parts.index(cfg.control_point), columns_of(dlc.body_parts)
+    period_s, speed_threshold = cfg.frame_period_s(), cfg.speed_threshold
+    tracking, stillness = (
+        Tracking(cfg.min_likelihood, cfg.max_jump_px),
+        Stillness(cfg.joint_history_sec, STILL_BELOW, period_s),
+    )
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    adaptive = AdaptiveThreshold(cfg.speed_threshold, THRESHOLD_STEP, THRESHOLD_STEP, cfg.adaptive_threshold, period_s)
-    freqs, control_point_ix = clh.get_freqs(cfg.n_tones), dlc.body_parts.index(cfg.control_point)
-    stillness = Stillness(cfg.joint_history_sec, STILL_BELOW, period_s)
-    tracking = Tracking(cfg.min_likelihood, cfg.max_jump_px, books.log.notes)
-    speed_threshold, tracked_speed, previous = adaptive.value, 0.0, None
+    adaptive = AdaptiveThreshold(speed_threshold, period_s, step=THRESHOLD_STEP, enabled=cfg.adaptive_threshold)
+    tracked_speed, previous = 0.0, None
 
     for frame in rig.frames():
         # The signal
@@ -57,62 +59,39 @@ def run_session(
         tracked = tracking.trusts(frame.number, likelihood, cj_speed)
         tracked_speed = cj_speed if tracked else tracked_speed  # a paw out of sight changes no tone, and earns nothing
 
-        # What it means
-        age_s = frame.age_s()
-        fresh = age_s <= cfg.max_frame_age_s()  # a late decision pays nothing
+        # What earns, what is heard, when a trial may begin
         crossed = reward_delay.push(frame.time_s, cj_speed if tracked else 0.0) > speed_threshold
         heard = tone_delay.push(frame.time_s, tracked_speed)
         may_start = {
             "stable": stillness.push(frame.time_s, cj_speed),  # the paw has been still
-            "start_roi": tracked and start_roi_manager.contains(x, y),  # the paw is where it shall be
+            "start_roi": tracked and start_roi_manager.contains(x, y),  # the paw is in the start circle
             "immediate": True,  # the rest is over
         }[cfg.trial_start]
-        step = trials.step(frame.time_s, crossed, fresh, may_start)
-        if step.finished:  # with the frame before
-            return "finished"
+        step = rig.trials.step(frame.time_s, crossed, rig.is_fresh(frame), may_start)
 
-        # Act first
-        freq = trials.arm.tone_hz(heard, get_bins(speed_threshold, cfg.n_tones), freqs) if step.audio else 0.0
-        if fresh:
-            rig.tone.play(freq)
-        if step.water:
-            step = rig.water.give(step, frame.time_s)
-        if step.outcome == FAIL:
-            rig.outputs.fail.pulse(cfg.fail_s)
-        if step.goes_dark:
-            rig.outputs.light.off()
-        acted_s = time.monotonic()
-
-        # Then keep books
-        books.write(
-            frame, step, fresh, age_s, acted_s,
-            cj_speed=cj_speed, freq=round(rig.tone.hz), audio=int(rig.tone.hz > 0), lick=int(rig.lick.touched()),
-            **marks.take(pose), speed_threshold=speed_threshold, tracked=int(tracked),
-        )  # fmt: skip
-        speed_threshold = adaptive.update(frame.time_s, step.reward == SUCCESS)
-        books.show(frame, step, trials, cj_speed, speed_threshold)
-        if books.end:
-            return books.end
-    return "the recording ended"
+        # Act first, then keep books
+        act = rig.act(frame, step, rig.trials.tone_hz(step, heard, get_bins(speed_threshold, cfg.n_tones)))
+        marks.pose, books.notes["untracked_frames"] = pose, tracking.untracked_frames
+        measured = dict(zip(pose_columns, pose.ravel().tolist(), strict=True))
+        books.write(act, cj_speed=cj_speed, speed_threshold=speed_threshold, tracked=int(tracked), **measured)
+        speed_threshold = adaptive.update(frame.time_s, act.reward)
 
 
 def main() -> int:
     """Prepare, load the model, preview, run."""
-    options = cli.prepare(ClmfSettings, __doc__)
+    options = prepare(ClmfSettings, __doc__)
+    finder = open_pose(options.settings, sees_a_mouse="camera" not in options.simulated)
     if options.check:
-        return check_rig(options)
-    with open_pose(options.settings) as dlc, open_rig(options) as rig:
-        marks = PoseMarks(options.settings, dlc.body_parts)
-        start_roi_manager, target_roi_manager = make_circles(options.settings)
-        circles = [start_roi_manager, target_roi_manager]
-        if not place_rois(rig, circles, PawPreview(options.settings, dlc, marks)):
-            print("The window was closed: no session.")
-            return 0
-        columns = (*COLUMNS, *marks.columns, "speed_threshold", "tracked")
-        with recording(rig, circles, columns, SIGNAL, [marks]) as books:
-            books.log.ended_by = run_session(options.settings, rig, dlc, start_roi_manager, marks, books)
+        return check_rig(options, finder)
+    with finder as dlc, open_rig(options) as rig:
+        marks, circles = PoseMarks(options.settings, dlc.body_parts), make_circles(options.settings)
+        start_roi_manager, target_roi_manager = circles
+        place_rois(rig, circles, PawPreview(options.settings, dlc, marks))
+        columns = [*COLUMNS, *columns_of(dlc.body_parts), "speed_threshold", "tracked"]
+        with recording(rig, [start_roi_manager, target_roi_manager], columns, [marks]) as books:
+            run_session(options.settings, rig, dlc, start_roi_manager, marks, books)
     return 0
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CLNF = ROOT / "brain" / "cla_reward_punish_1roi.py"
 CLMF = ROOT / "behavior" / "cla_dlc_trials_speed.py"
+THREADED_CAMERA = "BenchCameraStream"
+"""A camera driver of this folder that gives frames from a thread of its own, as real cameras do."""
 
 
 def command(script: Path, folder: str, settings: dict[str, object], *options: str) -> list[str]:
@@ -38,8 +38,10 @@ def run_in_window(
 ) -> tuple[Path, float, float]:
     """Run a paced session with its window open; return its file, the s until the preview showed, and the CPU share.
 
-    The share is that of one core over the session, with all processes of the rig.
+    The share is that of one core over the session, with all processes of the rig.  Camera drivers of this folder are
+    found.
     """
+    env = env | {"PYTHONPATH": str(ROOT / "benchmarks")}
     began_s = time.monotonic()
     session = subprocess.Popen(command(script, folder, settings), env=env, stdout=subprocess.DEVNULL)
     window = ""
@@ -75,57 +77,3 @@ def cpu_s(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def threaded_camera() -> Iterator[str]:
-    """Yield the name of a camera driver that gives frames from a thread of its own, as real cameras do."""
-    name = "BenchCameraStream"
-    path = ROOT / f"{name}.py"
-    path.write_text(THREADED_CAMERA, encoding="utf-8")
-    try:
-        yield name
-    finally:
-        path.unlink()
-
-
-THREADED_CAMERA = '''"""Written by benchmarks; a camera that counts, in a thread of its own."""
-import threading, time
-import numpy as np
-from rig.frames import Frame, FrameQueue
-from rig.settings import CameraSettings, from_strings
-
-
-class BenchCameraStream:
-    def __init__(self, cfgDict):
-        self._settings = from_strings(CameraSettings, cfgDict, "BenchCameraStream")
-        self._queue = FrameQueue(64, self._settings.camera_timeout_s)
-        width, height = self._settings.resolution
-        self._images = np.random.default_rng(0).integers(60, 200, (8, height, width, 3), np.uint8)
-        self._running = True
-        self._thread = threading.Thread(target=self._capture, daemon=True)
-
-    def start(self):
-        self._thread.start()
-        return self
-
-    def begin_session(self):
-        self._queue.clear()
-
-    def _capture(self):
-        began, n = time.monotonic(), 0
-        while self._running:
-            due = began + n / self._settings.framerate
-            time.sleep(max(0.0, due - time.monotonic()))
-            now = time.monotonic()
-            self._queue.put(Frame(n, due, now, self._images[n % 8].copy()))
-            n += 1
-
-    def read(self):
-        return self._queue.get()
-
-    def stop(self):
-        self._running = False
-        if self._thread.is_alive():
-            self._thread.join(2)
-'''

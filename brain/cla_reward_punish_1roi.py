@@ -12,95 +12,67 @@ Protocol (Gupta & Murphy, eLife 105070)
 """
 
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
-import helper as clh
-from rig import cli
 from rig.baseline import print_baseline
-from rig.devices import Recording, Rig, open_rig, place_rois, recording
-from rig.dff import RoiHistory, average_dff
+from rig.books import Books, recording
+from rig.ending import run
+from rig.options import prepare
 from rig.preflight import check_rig
-from rig.preview_cortex import CortexPreview, make_rois
-from rig.settings import OneRoiSettings
-from rig.tones import get_bins
-from rig.trials import FAIL, SUCCESS, AdaptiveThreshold, DelayLine, open_trials
+from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.delays import DelayLine
+from rig.protocol.dff import RoiHistory
+from rig.protocol.tones import get_bins
+from rig.screen.preview_cortex import CortexPreview, make_rois
+from rig.session import Rig, open_rig, place_rois
+from rig.settings.one_roi import OneRoiSettings
 from roi_manager import Rect
 
 COLUMNS = ("frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick")
 THRESHOLD_STEP = 0.002  # ΔF/F; also the least that the threshold falls to
-SIGNAL = "ΔF/F"
 
 
-def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Recording) -> str:
-    """Run one session, a pass of the loop for each frame; return why it ended."""
-    period_s = cfg.frame_period_s()
-    trials = open_trials(cfg, cfg.seed, rig.options.baseline_s)
+def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Books) -> None:
+    """Run one session, a pass of the loop for each frame."""
+    trials, period_s, reward_threshold = rig.trials, cfg.frame_period_s(), cfg.reward_threshold
+    adaptive = AdaptiveThreshold(reward_threshold, period_s, step=THRESHOLD_STEP, enabled=cfg.adaptive_threshold)
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    adaptive = AdaptiveThreshold(cfg.reward_threshold, THRESHOLD_STEP, THRESHOLD_STEP, cfg.adaptive_threshold, period_s)
-    freqs = clh.get_freqs(cfg.n_tones)
-    runningImgQuROI = [RoiHistory(cfg.history_frames()) for _ in rois]
-    reward_threshold = adaptive.value
+    runningImgQuROI = [RoiHistory(cfg.history_frames())]
 
     for frame in rig.frames():
         # The signal
-        for roi, history in zip(rois, runningImgQuROI, strict=True):
-            roi.avgDff = average_dff(roi.crop(frame.image), history)
-        relAvgDff = rois[0].avgDff
+        blue, green = runningImgQuROI[0].dff(rois[0].crop(frame.image))
+        relAvgDff = rois[0].avgDff = green - blue
 
-        # What it means
-        age_s = frame.age_s()
-        fresh = age_s <= cfg.max_frame_age_s()  # a late decision pays nothing
+        # What earns, what is heard
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
         crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
         heard = tone_delay.push(frame.time_s, relAvgDff)
-        step = trials.step(frame.time_s, crossed, fresh)
-        if step.finished:  # with the frame before
-            return "finished"
+        step = trials.step(frame.time_s, crossed, rig.is_fresh(frame))
 
-        # Act first
-        freq = trials.arm.tone_hz(heard, dff_bins, freqs) if step.audio else 0.0
-        if fresh:
-            rig.tone.play(freq)
-        if step.water:
-            step = rig.water.give(step, frame.time_s)
-        if step.outcome == FAIL:
-            rig.outputs.fail.pulse(cfg.fail_s)
-        if step.goes_dark:
-            rig.outputs.light.off()
-        acted_s = time.monotonic()
-
-        # Then keep books
-        books.write(
-            frame, step, fresh, age_s, acted_s,
-            roi_dff=relAvgDff, freq=round(rig.tone.hz), rew_threshold=reward_threshold,
-            audio=int(rig.tone.hz > 0), lick=int(rig.lick.touched()),
-        )  # fmt: skip
-        reward_threshold = adaptive.update(frame.time_s, step.reward == SUCCESS)
-        books.show(frame, step, trials, relAvgDff, reward_threshold)
-        if books.end:
-            return books.end
-    return "the recording ended"
+        # Act first, then keep books
+        act = rig.act(frame, step, trials.tone_hz(step, heard, dff_bins))
+        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold)
+        reward_threshold = adaptive.update(frame.time_s, act.reward)
 
 
 def main() -> int:
     """Prepare, preview, run."""
-    options = cli.prepare(OneRoiSettings, __doc__)
+    options = prepare(OneRoiSettings, __doc__)
+    cfg = options.settings
     if options.check:
         return check_rig(options)
     with open_rig(options) as rig:
-        rois = make_rois(options.settings)
-        if not place_rois(rig, rois, CortexPreview(options.settings)):
-            print("The window was closed: no session.")
-            return 0
-        with recording(rig, rois, COLUMNS, SIGNAL) as books:
-            books.log.ended_by = run_session(options.settings, rig, rois, books)
+        rois = make_rois(cfg)
+        place_rois(rig, rois, CortexPreview(cfg))
+        with recording(rig, rois, COLUMNS) as books:
+            run_session(cfg, rig, rois, books)
     if options.baseline_s is not None:
-        print_baseline(books.log.folder, options.settings)
+        print_baseline(books.folder, cfg, cfg.spontaneous_rate)
     return 0
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

@@ -7,6 +7,12 @@ class RigError(Exception):
     exit_status = 1
 
 
+class NoSession(RigError):  # noqa: N818 - it is not an error
+    """The user wants no session after all.  The script ends with exit status 0."""
+
+    exit_status = 0
+
+
 class SettingsError(RigError):
     """The settings or the command line cannot be used.  The script ends with exit status 2."""
 
@@ -14,7 +20,7 @@ class SettingsError(RigError):
 
 
 class CameraError(RigError):
-    """The camera is missing, gives something else than it was asked for, or stopped."""
+    """The camera is missing, gives something other than it was asked for, or stopped."""
 
 
 class OutputError(RigError):

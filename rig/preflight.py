@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,18 +17,20 @@ import numpy as np
 from rich.table import Table
 
 from CameraFactory import CameraFactory
-from rig.cli import Options, simulated_devices
+from rig.devices.image_check import image_trouble
+from rig.devices.lick import open_lick
+from rig.devices.outputs import Outputs
+from rig.devices.pose import Pose
+from rig.devices.tone_player import Tone, open_tone
 from rig.errors import RigError
 from rig.events import Events
-from rig.image_check import image_trouble
-from rig.lick import open_lick
-from rig.outputs import Outputs
-from rig.pose import open_pose
-from rig.preview import check_display
-from rig.session_log import most_bytes
-from rig.settings import ClmfSettings, RigSettings
-from rig.status import console
-from rig.tone_player import open_tone
+from rig.files.frame_file import Header
+from rig.files.space import most_bytes, nearest_folder
+from rig.options import Options
+from rig.protocol.tally import Tally
+from rig.screen.window import check_display
+from rig.settings.common import RigSettings
+from rig.terminal import console
 
 LATENCY_FRAMES = 200
 RATE_TOLERANCE = 0.05
@@ -85,14 +87,22 @@ class Preflight:
         return any(finding.verdict == FAIL for finding in self.findings)
 
 
-def check_rig(options: Options[Any]) -> int:
-    """Try everything that a session needs; return the exit status, 1 if anything fails."""
+def check_rig(options: Options[Any], finder: AbstractContextManager[Pose] | None = None) -> int:
+    """Try everything that a session needs; return the exit status, 1 if anything fails.
+
+    Parameters
+    ----------
+    options : Options
+    finder : context manager, optional
+        Opens what finds the body parts, in an experiment that needs it.
+    """
     settings, flight = options.settings, Preflight()
     flight.note("settings", PASS, f"[{options.section}] of {options.config}")
-    for device, stand_in in simulated_devices(settings).items():
+    for device, stand_in in options.simulated.items():
         found = stand_in if stand_in == "simulated" else f"simulated: {stand_in}"
         flight.note(device, WARN, found, "no animal may be on this rig")
     check_disk(flight, settings)
+    check_files(flight, settings)
     check_water(flight, options)
     if options.window:
         with flight.trying("screen"):
@@ -103,8 +113,8 @@ def check_rig(options: Options[Any]) -> int:
         outputs = check_outputs(flight, settings, events, devices)
         tone = check_tone(flight, settings, events, devices)
         check_lick(flight, settings, events, devices)
-        find = check_model(flight, settings, devices)
-        check_camera(flight, settings, devices, outputs, tone, find)
+        pose = None if finder is None else check_model(flight, finder, devices)
+        check_camera(flight, settings, devices, outputs, tone, pose)
     show(flight)
     return int(flight.has_failed)
 
@@ -121,9 +131,7 @@ def show(flight: Preflight) -> None:
 
 def check_disk(flight: Preflight, settings: RigSettings) -> None:
     """Compare space and speed with what a session needs."""
-    folder = settings.data_root
-    while not folder.exists():
-        folder = folder.parent
+    folder = nearest_folder(settings.data_root)
     needed, free = most_bytes(settings), shutil.disk_usage(folder).free
     verdict = PASS if free > 2 * needed else WARN if free > needed else FAIL
     found = f"a session may need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
@@ -142,6 +150,14 @@ def check_disk(flight: Preflight, settings: RigSettings) -> None:
     flight.note("disk speed", verdict, found, "" if verdict == PASS else "store on a faster disk")
 
 
+def check_files(flight: Preflight, settings: RigSettings) -> None:
+    """See that this computer's HDF5 writes files as the rig needs them."""
+    width, height = settings.resolution
+    with flight.trying("files"):
+        Header((height, width, 3))
+        flight.note("files", PASS, "HDF5 files can be written so that a kill leaves them whole")
+
+
 def disk_speed(folder: Path) -> float:
     """Return how fast the disk takes data, synced, bytes/s."""
     block = os.urandom(2**20)
@@ -158,7 +174,7 @@ def check_water(flight: Preflight, options: Options[Any]) -> None:
     """Say what a reward is."""
     calibration = options.dose.calibration
     if calibration is None:
-        flight.note("water", WARN, options.dose.describe(), "python -m rig.outputs --calibrate")
+        flight.note("water", WARN, options.dose.describe(), "python -m rig.commands.calibrate")
     else:
         flight.note("water", PASS, f"{options.dose.describe()}, calibrated on {calibration.date}")
 
@@ -174,10 +190,10 @@ def check_outputs(flight: Preflight, settings: RigSettings, events: Events, devi
     return None
 
 
-def check_tone(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Any:
+def check_tone(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Tone | None:
     """See that the sound advances."""
     with flight.trying("tone"):
-        tone: Any = devices.enter_context(open_tone(settings.tone, settings.tone_volume, events))
+        tone = devices.enter_context(open_tone(settings.tone, settings.tone_volume, events))
         time.sleep(SETTLE_S)
         if trouble := tone.trouble():
             flight.note("tone", FAIL, trouble, "check loudspeaker and sound server")
@@ -193,7 +209,7 @@ def check_lick(flight: Preflight, settings: RigSettings, events: Events, devices
         flight.note("lick", WARN, "there is no sensor: the column lick stays 0", "set lick, if you have one")
         return
     with flight.trying("lick"):
-        lick: Any = devices.enter_context(closing(open_lick(settings, events)))
+        lick = devices.enter_context(closing(open_lick(settings, events, Tally())))
         if settings.lick == "simulated":
             return
         time.sleep(SETTLE_S)
@@ -205,15 +221,12 @@ def check_lick(flight: Preflight, settings: RigSettings, events: Events, devices
             flight.note("lick", PASS, "the sensor answers, and feels no touch")
 
 
-def check_model(flight: Preflight, settings: RigSettings, devices: ExitStack) -> Callable[[np.ndarray], object] | None:
-    """Load the model of CLMF; return what finds the pose, None where there is nothing to find."""
-    if not isinstance(settings, ClmfSettings):
-        return None
+def check_model(flight: Preflight, finder: AbstractContextManager[Pose], devices: ExitStack) -> Pose | None:
+    """Load what finds the body parts."""
     with flight.trying("model"):
-        pose = devices.enter_context(open_pose(settings))
-        found = f"it knows {', '.join(pose.body_parts)}; {settings.control_point} is trained"
-        flight.note("model", PASS, found)
-        return pose.get_pose
+        pose = devices.enter_context(finder)
+        flight.note("model", PASS, f"it knows {', '.join(pose.body_parts)}")
+        return pose
     return None
 
 
@@ -222,8 +235,8 @@ def check_camera(
     settings: RigSettings,
     devices: ExitStack,
     outputs: Outputs | None,
-    tone: Any,
-    find: Callable[[np.ndarray], object] | None,
+    tone: Tone | None,
+    pose: Pose | None,
 ) -> None:
     """Take frames: size, brightness, rate, losses, and how long after each of them an output is commanded."""
     with flight.trying("camera"), light_on(outputs):
@@ -232,8 +245,8 @@ def check_camera(
         camera.begin_session()
         times_s, latencies_ms, image = [], [], np.zeros((0, 0, 3), np.uint8)
         for frame in islice(camera, LATENCY_FRAMES):
-            if find is not None:
-                find(frame.image)
+            if pose is not None:
+                pose.get_pose(frame.image)
             if tone is not None:
                 tone.play(0.0)
             if outputs is not None:
@@ -264,17 +277,20 @@ def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> 
     width, height = settings.resolution
     if image.shape != (height, width, 3):
         size = f"{image.shape[1]} x {image.shape[0]} px"
-        flight.note("image", FAIL, f"{size} in place of {width} x {height}", "correct resolution")
+        flight.note("image", FAIL, f"{size} instead of {width} x {height}", "correct resolution")
     elif trouble := image_trouble(image, settings.max_saturated):
         found, _, cure = trouble.partition(": ")
         flight.note("image", FAIL, found, cure)
     else:
         means = ", ".join(f"{name} {image[..., i].mean():.0f}" for i, name in enumerate(("blue", "green", "red")))
         flight.note("image", PASS, f"{width} x {height} px, mean {means} of 255")
-    if settings.vid_source == "PiCameraStream":
+    driver = CameraFactory.driver(settings.vid_source)
+    if driver.stands_in:
+        return
+    if driver.gains_are_locked:
         flight.note("gains", PASS, "exposure, gain and colours are locked, as the camera itself reports")
-    elif settings.vid_source == "OpenCVCameraStream":
-        flight.note("gains", WARN, "OpenCV cannot tell whether the camera changes its gains", "lock them in the camera")
+    else:
+        flight.note("gains", WARN, "it is unknown whether the camera changes its gains", "lock them in the camera")
 
 
 def judge_rate(flight: Preflight, settings: RigSettings, times_s: list[float], lost: int) -> None:
@@ -292,12 +308,14 @@ def judge_rate(flight: Preflight, settings: RigSettings, times_s: list[float], l
 
 
 def judge_latency(flight: Preflight, settings: RigSettings, latencies_ms: list[float]) -> None:
-    """Judge the time from a frame to the output; later than max_frame_age_ms nothing would be paid."""
+    """Judge the time from a frame to the output; later than max_frame_age_ms there would be no water."""
     if not latencies_ms:
         return
     median, p99 = np.percentile(latencies_ms, [50, 99])
     limit_ms = settings.max_frame_age_s() * 1e3
     verdict = PASS if p99 < limit_ms / 2 else WARN if median < limit_ms else FAIL
     found = f"frame to output over {len(latencies_ms)} frames: median {median:.2f} ms, p99 {p99:.2f} ms"
-    cure = "" if verdict == PASS else f"nothing is paid after {limit_ms:.0f} ms: close other programs, lower framerate"
+    cure = (
+        "" if verdict == PASS else f"there is no water after {limit_ms:.0f} ms: close other programs, lower framerate"
+    )
     flight.note("latency", verdict, found, cure)

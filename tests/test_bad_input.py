@@ -1,5 +1,6 @@
 """Bad input: one clear sentence, exit status 2, no session folder."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 import tables
 
-from conftest import ROOT, SCRIPT, SHORT, add_to_section
+from support.places import ROOT, SCRIPT, SHORT
+from support.processes import command
+from support.runner import add_to_section, finished
 
 CASES = [
     (["--config", "nowhere.ini"], {}, "there is no such file"),
@@ -77,30 +80,26 @@ def test_unknown_option(run, folder):
 
 def test_fast_needs_a_camera_that_can(run, folder):
     done = run("--set", "vid_source=OpenCVCameraStream")
-    check(done, "only SimCameraStream and VideoStream can be run faster", folder)
+    check(done, "only a simulated camera (SimCameraStream) or a recording (VideoStream) can be run faster", folder)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="picamera2 is installed here")
 def test_nothing_is_simulated_unasked(folder):
     """On a computer without picamera2 the plain command says what is missing, how to get it, and how to try without."""
-    try:
-        import picamera2  # noqa: F401
-    except ImportError:
-        command = [sys.executable, str(SCRIPT), "--mouse-id", "m", "--data-root", "data", "--no-window"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-        check(done, "picamera2 is not installed; on a Raspberry Pi run", folder, status=1)
-        assert "--simulate to try without" in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-    else:
-        pytest.skip("picamera2 is installed here")
+    plain = [sys.executable, SCRIPT, "--mouse-id", "m", "--data-root", "data", "--no-window"]
+    done = subprocess.run(plain, cwd=folder, capture_output=True, text=True, timeout=60)
+    check(done, "picamera2 is not installed; on a Raspberry Pi run", folder, status=1)
+    assert "--simulate to try without" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
-def test_missing_recording_is_told_with_real_devices_too(run, folder):
+def test_missing_recording_is_reported_with_real_devices_too(run, folder):
     done = run("--set", "vid_source=VideoStream", simulate=False)
     check(done, "vid_root is missing", folder)
 
 
 @pytest.mark.parametrize("content", [b"mouse_id,\xb5l\n", None], ids=["latin-1", "a folder"])
-def test_summary_that_is_no_csv(run, folder, content):
+def test_summary_that_cannot_be_read(run, folder, content):
     summary = folder / "data" / "expt_1roi_trial_summary.csv"
     summary.parent.mkdir()
     if content is None:
@@ -109,18 +108,16 @@ def test_summary_that_is_no_csv(run, folder, content):
         summary.write_bytes(content)
     done = run()
     assert done.returncode == 2
-    assert "is no CSV file in UTF-8" in done.stderr
+    assert "cannot be read as CSV in UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_camera_file_that_cannot_be_used(run, folder):
-    """A driver that somebody is still writing is told in a sentence."""
-    broken = ROOT / "BrokenTestStream.py"
-    broken.write_text("import a_library_that_is_nowhere\n")
-    try:
-        done = run("--set", "vid_source=BrokenTestStream", fast=False)
-    finally:
-        broken.unlink()
+    """A driver that somebody is still writing is reported in a sentence."""
+    drivers = folder / "drivers"
+    drivers.mkdir()
+    (drivers / "BrokenStream.py").write_text("import a_library_that_is_nowhere\n")
+    done = run("--set", "vid_source=BrokenStream", fast=False, env={"PYTHONPATH": str(drivers)})
     check(done, "the camera file cannot be used (No module named 'a_library_that_is_nowhere')", folder, status=1)
 
 
@@ -141,15 +138,26 @@ def test_folder_of_somebody_else(run, folder):
     check(run("--data-root", str(folder / "closed")), "nothing can be written to", folder)
 
 
-def test_help_teaches(run):
-    done = run("--help")
-    assert done.returncode == 0
+def test_help_shows_protocol_options_and_examples(run):
+    done = finished(run("--help"))
     for word in ("Protocol", "--simulate", "--set KEY=VALUE", "examples", "exit status"):
         assert word in done.stdout
 
 
-def test_keys_of_the_original_are_told_in_one_line(run, config):
+PROGRAMS = sorted(path.stem for path in (ROOT / "rig" / "commands").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("words", [*PROGRAMS, "tones --check"])
+def test_every_program_of_the_rig_has_a_help(words):
+    done = finished(command(*words.split(), "--help"))
+    assert done.stdout.startswith("usage: ")
+
+
+def test_the_programs_of_the_rig_are_found():
+    assert {"calibrate", "finish", "ledger", "lick", "outputs", "tones"} <= set(PROGRAMS)
+
+
+def test_keys_of_the_original_are_reported_in_one_line(run, config):
     add_to_section(config, "var_threshold = 3\nspont_sess_duration = 2\n")
-    done = run("--config", str(config))
-    assert done.returncode == 0, done.stderr
+    done = finished(run("--config", str(config)))
     assert "not used by this experiment: spont_sess_duration, var_threshold" in done.stdout

@@ -1,5 +1,6 @@
 """The contract of every camera driver, real and simulated, and what each does beyond it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,17 +12,24 @@ import numpy as np
 import pytest
 import tables
 
-from CameraFactory import CameraFactory
-from conftest import ROOT
+from CameraFactory import CameraFactory, Senses
 from OpenCVCameraStream import OpenCVCameraStream
 from PiCameraStream import PiCameraStream
+from rig.devices.frames import Frame, FrameQueue
 from rig.errors import CameraError, SettingsError
-from rig.frames import Frame, FrameQueue
-from rig.settings import to_strings
+from rig.events import Events
+from rig.protocol.tally import Tally
+from rig.settings.ini import to_strings
+from rig.simulated.tone import SimTone
 from SimCameraStream import SimCameraStream
+from support.places import ROOT
+from support.processes import command
+from support.runner import finished
 from VideoStream import VideoStream
 
 HEIGHT, WIDTH, N = 48, 64, 40
+SMALL = {"resolution": f"{WIDTH}, {HEIGHT}", "bregma": "24, 32", "ppmm": "5"}
+DRIVERS = {cls.__name__: cls for cls in (SimCameraStream, VideoStream, OpenCVCameraStream, PiCameraStream)}
 
 
 def picture(n):
@@ -49,19 +57,48 @@ def write_hdf5(path):
 def driver(request, settings, tmp_path):
     """Make a driver of each kind from the plain dictionary of strings."""
     kind, _, form = request.param.partition(" ")
-    where = {"resolution": f"{WIDTH}, {HEIGHT}", "bregma": "24, 32", "ppmm": "5"}
+    where = dict(SMALL)
     if form == "hdf5":
         where["vid_root"] = str(write_hdf5(tmp_path / "image_stream.hdf5").parent)
     elif form == "movie":
         where["vid_root"] = str(write_movie(tmp_path / "movie.avi"))
     elif kind == "OpenCVCameraStream":
         where["opencv_source"] = str(write_movie(tmp_path / "movie.avi"))
-    classes = {c.__name__: c for c in (SimCameraStream, VideoStream, OpenCVCameraStream)}
-    return lambda: classes[kind](to_strings(settings(vid_source=kind, **where)) | {"fast": "1"})
+    return lambda: DRIVERS[kind](to_strings(settings(vid_source=kind, **where)) | {"fast": "1"})
 
 
 def take(camera, n):
     return list(islice(camera, n))
+
+
+def test_every_driver_file_is_held_to_the_contract():
+    assert {path.stem for path in ROOT.glob("*Stream.py")} == DRIVERS.keys()
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_a_driver_declares_what_it_is(name):
+    driver = CameraFactory.driver(name)
+    assert driver is DRIVERS[name]
+    assert isinstance(driver.stands_in, str)
+    assert (type(driver.can_be_fast), type(driver.replays)) == (bool, bool)
+    assert driver.gains_are_locked in (True, False, None)
+    for method in ("start", "begin_session", "read", "stop"):
+        assert callable(getattr(driver, method))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_real", "can_be_fast", "replays", "gains_are_locked"),
+    [
+        ("PiCameraStream", True, False, False, True),
+        ("OpenCVCameraStream", True, False, False, None),
+        ("SimCameraStream", False, True, False, True),
+        ("VideoStream", False, True, True, True),
+    ],
+)
+def test_what_the_drivers_are(name, is_real, can_be_fast, replays, gains_are_locked):
+    driver = DRIVERS[name]
+    assert driver.stands_in == "" if is_real else driver.stands_in
+    assert (driver.can_be_fast, driver.replays, driver.gains_are_locked) == (can_be_fast, replays, gains_are_locked)
 
 
 def test_contract(driver):
@@ -87,16 +124,24 @@ def test_frames_are_never_written_again(driver):
             np.testing.assert_array_equal(frame.image, image)
 
 
+@pytest.mark.parametrize("driver", ["VideoStream hdf5", "VideoStream movie"], indirect=True)
 def test_recordings_end_and_begin_again(driver):
     with CameraFactory(driver().start()) as camera:
-        if not isinstance(camera.camera, VideoStream):
-            pytest.skip("a camera has no end")
         first = [frame.image[20, 20, 1] for frame in camera]
         assert len(first) == N
         assert camera.read() is None, "and stays at its end"
         camera.begin_session()
         assert [frame.image[20, 20, 1] for frame in camera] == first
         assert first == pytest.approx([40 + 5 * n for n in range(N)], abs=3)
+
+
+def test_a_session_begins_with_number_0_and_no_losses(driver):
+    with CameraFactory(driver().start()) as camera:
+        take(camera, 3)
+        camera.begin_session()
+        frames = take(camera, 3)
+    assert [frame.number for frame in frames] == [0, 1, 2]
+    assert camera.lost == 0
 
 
 def test_channels_are_blue_green_red(settings, tmp_path):
@@ -115,7 +160,8 @@ def test_channels_are_blue_green_red(settings, tmp_path):
         ({"vid_root": ""}, "vid_root is missing"),
         ({"vid_root": "/nowhere"}, "there is no recording /nowhere"),
         ({"resolution": "32, 32", "bregma": "16, 16", "ppmm": "3"}, "set resolution = 64, 48"),
-        ({"vid_root": "{tmp}/empty.hdf5"}, "no recording with /raw_images"),
+        ({"vid_root": "{tmp}/empty.hdf5"}, "empty.hdf5 has no /raw_images"),
+        ({"vid_root": "{tmp}/text.hdf5"}, "text.hdf5 cannot be opened as HDF5"),
         ({"vid_root": "{tmp}/text.avi"}, "cannot read"),
         ({"vid_root": "{tmp}/flat.hdf5"}, "needed are (n, height, width, 3) and uint8"),
         ({"vid_root": "{tmp}/movie.avi", "framerate": "30"}, "set framerate = 15"),
@@ -127,12 +173,14 @@ def test_recordings_that_cannot_be_replayed(settings, tmp_path, changes, fragmen
     tables.open_file(str(tmp_path / "empty.hdf5"), "w").close()
     with tables.open_file(str(tmp_path / "flat.hdf5"), "w") as file:
         file.create_array("/", "raw_images", np.zeros((3, 4)))
-    (tmp_path / "text.avi").write_text("not a movie")
+    for name in ("text.avi", "text.hdf5"):
+        (tmp_path / name).write_text("neither movie nor HDF5")
     values = {"vid_root": str(tmp_path), "resolution": "64, 48", "bregma": "24, 32", "ppmm": "5"} | changes
     values["vid_root"] = values["vid_root"].format(tmp=tmp_path)
     with pytest.raises(SettingsError) as caught:
         VideoStream(to_strings(settings(**values))).start()
     assert fragment in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_replay_keeps_recorded_times_and_gaps(settings, tmp_path):
@@ -163,15 +211,35 @@ def test_same_seed_same_mouse_and_begin_session_starts_anew(settings):
     def images(camera):
         return np.array([frame.image for frame in take(camera, 20)])
 
-    small = {"resolution": "64, 48", "bregma": "24, 32", "ppmm": 5}
-    with CameraFactory.open(settings(**small, seed=5), fast=True) as camera:
+    with CameraFactory.open(settings(**SMALL, seed=5), fast=True) as camera:
         first = images(camera)
         camera.begin_session()
         np.testing.assert_array_equal(images(camera), first)
-    with CameraFactory.open(settings(**small, seed=5), fast=True) as camera:
+    with CameraFactory.open(settings(**SMALL, seed=5), fast=True) as camera:
         np.testing.assert_array_equal(images(camera), first)
-    with CameraFactory.open(settings(**small, seed=6), fast=True) as camera:
+    with CameraFactory.open(settings(**SMALL, seed=6), fast=True) as camera:
         assert (images(camera) != first).any()
+
+
+def test_only_the_simulated_mouse_hears_and_tastes(settings):
+    """The factory asks any driver; a mouse that earns water while a tone plays becomes another one."""
+    assert {name for name, cls in DRIVERS.items() if isinstance(cls(to_strings(settings())), Senses)} == {
+        "SimCameraStream"
+    }
+
+    def images(rewards):
+        tone, tally = SimTone(Events()), Tally()
+        with CameraFactory.open(settings(**SMALL, seed=5), fast=True) as camera:
+            camera.let_sense(tone, tally)
+            tone.play(4000.0)
+            seen = []
+            for frame in islice(camera, 60):
+                tally.rewards += rewards
+                seen.append(frame.image)
+        return np.array(seen)
+
+    np.testing.assert_array_equal(images(0), images(0))
+    assert (images(1) != images(0)).any()
 
 
 def test_cortex_looks_as_described(settings):
@@ -232,15 +300,22 @@ def test_opencv_cameras_that_cannot_be_used(settings, tmp_path, changes, fragmen
     assert fragment in str(caught.value)
 
 
+class Source:
+    """A driver whose frames come from a function."""
+
+    def __init__(self, read):
+        self.read = read
+
+    def begin_session(self):
+        pass
+
+
 def test_queue_counts_what_it_cannot_take():
     queue = FrameQueue(size=3, timeout_s=0.05)
     for n in range(5):
         queue.put(Frame(n, n / 10, n / 10, np.zeros((2, 2, 3), np.uint8)))
 
-    class Driver:
-        read = staticmethod(queue.get)
-
-    camera = CameraFactory(Driver)
+    camera = CameraFactory(Source(queue.get))
     assert [camera.read().number for _ in range(3)] == [0, 1, 2]
     queue.put(Frame(7, 0.7, 0.7, np.zeros((2, 2, 3), np.uint8)))
     assert camera.read().number == 7
@@ -251,13 +326,7 @@ def test_queue_counts_what_it_cannot_take():
 
 def test_frames_out_of_order_are_refused():
     numbers = iter([5, 6, 6])
-
-    class Driver:
-        @staticmethod
-        def read():
-            return Frame(next(numbers), 0.0, 0.0, np.zeros((2, 2, 3), np.uint8))
-
-    camera = CameraFactory(Driver)
+    camera = CameraFactory(Source(lambda: Frame(next(numbers), 0.0, 0.0, np.zeros((2, 2, 3), np.uint8))))
     assert [camera.read().number, camera.read().number] == [0, 1]
     with pytest.raises(CameraError, match="frame 1 after frame 1"):
         camera.read()
@@ -275,18 +344,66 @@ def test_exposure_must_fit_into_a_frame(settings):
         PiCameraStream(to_strings(settings(framerate=60))).start()
 
 
-def test_bench_of_a_camera(tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "SimCameraStream.py"), "--frames", "10", "--set", "framerate=100"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+def bench(tmp_path, *arguments):
+    return finished(
+        subprocess.run(
+            [sys.executable, str(ROOT / "SimCameraStream.py"), *arguments],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )
     )  # fmt: skip
-    assert "10 of 256 x 256 px, 0 lost" in done.stdout
-    assert "rate        100.00 frames/s" in done.stdout
+
+
+def test_bench_of_a_camera(tmp_path):
+    shown = bench(tmp_path, "--frames", "10", "--set", "framerate=100").stdout
+    assert "10 of 256 x 256 px, 0 lost" in shown
+    assert "rate        100.00 frames/s" in shown
 
 
 def test_bench_of_a_camera_of_clmf(tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "SimCameraStream.py"), "--frames", "5", "--section", "sentech_dlclive"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert "5 of 640 x 320 px, 0 lost" in done.stdout
+    assert "5 of 640 x 320 px, 0 lost" in bench(tmp_path, "--frames", "5", "--section", "sentech_dlclive").stdout
+
+
+def test_bench_of_the_camera_of_the_settings():
+    done = finished(command("camera", "--frames", "5", "--set", "vid_source=SimCameraStream"))
+    assert "5 of 256 x 256 px, 0 lost" in done.stdout
+
+
+LAB_CAMERA = '''
+"""A camera of a lab: the simulated one behind another name."""
+
+from SimCameraStream import SimCameraStream
+
+
+class LabStream(SimCameraStream):
+    stands_in = "a mouse of the lab"
+'''
+
+
+def test_a_driver_elsewhere_on_the_module_path_runs_a_session(run, tmp_path):
+    (tmp_path / "LabStream.py").write_text(LAB_CAMERA)
+    env = {"PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))}
+    brief = {"total_trials": "1", "initial_rest_dur": "1", "max_trial_dur": "1", "fail_rest_dur": "1"}
+    done = finished(run(settings=SMALL | brief | {"vid_source": "LabStream"}, env=env))
+    assert "a mouse of the lab" in done.stdout
+    assert run.session().settings["vid_source"] == "LabStream"
+
+
+@pytest.mark.parametrize(
+    ("source", "fragment"),
+    [
+        ("import nothing_of_this_name", "the camera file cannot be used (No module named"),
+        ("class Other: ...", "the camera file cannot be used (module 'LabStream' has no attribute 'LabStream')"),
+    ],
+)
+def test_a_driver_file_that_cannot_be_used_is_one_sentence(run, tmp_path, source, fragment):
+    (tmp_path / "LabStream.py").write_text(source)
+    done = run(settings=SMALL | {"vid_source": "LabStream"}, env={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"vid_source = LabStream: {fragment}" in done.stderr
+    assert not run.data.exists()
+
+
+def test_a_real_camera_cannot_be_run_fast(run):
+    done = run(settings=SMALL | {"vid_source": "OpenCVCameraStream"})
+    assert done.returncode == 2
+    assert "--fast: vid_source = OpenCVCameraStream gives frames at its own pace" in done.stderr

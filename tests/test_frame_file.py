@@ -14,8 +14,10 @@ import tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import ROOT, wait_until
-from rig.frame_file import PAGE, FrameFile, Header, extended, repair
+from rig.errors import LogError
+from rig.files.frame_file import PAGE, FrameFile, Header, extended, repair
+from support.places import ROOT
+from support.waiting import wait_until
 
 
 def frames(n, shape, seed=0):
@@ -61,6 +63,12 @@ def test_header_depends_on_nothing_but_the_frames():
     assert {Header((20, 30, 3)).page(7)} == pages
 
 
+def test_a_layout_that_is_not_known_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("rig.files.frame_file.PAGE", 64)  # as if this HDF5 wrote a longer header
+    with pytest.raises(LogError, match=r"another way .* install the version of tables that requirements\.txt names"):
+        Header((20, 30, 3))
+
+
 def test_an_extension_that_was_cut_short_is_undone(tmp_path):
     images, path = frames(5, (20, 30, 3)), tmp_path / "s.hdf5"
     file = FrameFile(path, Header((20, 30, 3)))
@@ -84,7 +92,7 @@ def test_an_extension_that_was_cut_short_is_undone(tmp_path):
 def test_the_header_is_on_disk_before_the_file_is_touched(tmp_path, monkeypatch):
     path, synced = tmp_path / "s.hdf5", []
     FrameFile(path, Header((8, 8, 3))).close()
-    monkeypatch.setattr("rig.frame_file.sync", lambda what: synced.append(what.name))
+    monkeypatch.setattr("rig.files.frame_file.sync", lambda what: synced.append(what.name))
     with extended(path):
         assert synced == ["s.hdf5.header", tmp_path.name]
     assert synced[2:] == ["s.hdf5", tmp_path.name], "the file before its header goes, and the folder after it"
@@ -116,25 +124,10 @@ def test_torn_between_any_two_writes_it_still_opens(tmp_path, cut, n):
         np.testing.assert_array_equal(kept, images[: len(kept)])
 
 
-WRITER = """
-import sys, time
-sys.path.insert(0, {root!r})
-import numpy as np
-from pathlib import Path
-from rig.frame_file import FrameFile, Header
-file = FrameFile(Path({path!r}), Header((64, 64, 3)))
-for n in range(100000):
-    file.append(np.full((64, 64, 3), n % 251, np.uint8))
-    if n % 7 == 0:
-        file.publish()
-    time.sleep(0.001)
-"""
-
-
 @pytest.mark.parametrize("delay_ms", [1, 13, 40, 77, 120])
 def test_killed_at_any_moment(tmp_path, delay_ms):
     path = tmp_path / "k.hdf5"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER.format(root=str(ROOT), path=str(path))])
+    writer = subprocess.Popen([sys.executable, "-m", "tests.support.write_frames", path], cwd=ROOT)
     wait_until(path.exists)
     try:
         writer.wait(delay_ms / 1000)

@@ -1,18 +1,22 @@
 """Lick sensors: the real MPR121 driver on an I2C bus in memory, the real rpi-lgpio on a chip in memory."""
 
-import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 
-from conftest import ROOT, gpio_env, wait_until
+from rig.devices.lick import LickDetector, Mpr121, NoLick, open_lick
 from rig.errors import LickError
 from rig.events import Events
-from rig.lick import LickDetector, Mpr121, NoLick, SimLick, open_lick
+from rig.protocol.tally import Tally
+from rig.simulated.lick import SimLick
+from support.pins import gpio_env, needs_lgpio
+from support.places import ROOT
+from support.processes import command
+from support.waiting import end, wait_until
 
 SOFT_RESET, CONFIG2, ADDRESS = 0x80, 0x5D, 0x5A
 
@@ -85,7 +89,7 @@ def test_only_the_channel_of_the_spout_counts():
     assert sensor.read()
 
 
-def test_pulled_cable_is_told_and_mends():
+def test_pulled_cable_is_reported_and_mends():
     bus, events = FakeBus(), Events()
     detector = LickDetector(Mpr121(bus, ADDRESS, 0), events)
     assert detector.trouble() == ""
@@ -107,52 +111,70 @@ def test_absent_chip_is_one_sentence(address):
 @pytest.mark.skipif(os.path.exists("/dev/i2c-1"), reason="this machine has an I2C bus")
 def test_absent_bus_is_one_sentence(settings):
     with pytest.raises(LickError, match="raspi-config"):
-        open_lick(settings(lick="mpr121"), Events())
+        open_lick(settings(lick="mpr121"), Events(), Tally())
 
 
-LICK_ON_GPIO = """
-import sys, time, pathlib
-sys.path.insert(0, {root!r})
-from rig.events import Events
-from rig.lick import open_lick
-from rig.settings import OneRoiSettings, ROOT, load
-cfg, _ = load(OneRoiSettings, ROOT / "config.ini", OneRoiSettings.section,
-              {{"vid_source": "SimCameraStream", "lick": "gpio", "lick_pin": "23"}})
-lick = open_lick(cfg, Events())
-inputs = pathlib.Path({inputs!r})
-for high in ("", "23", "22", "23"):
-    inputs.write_text(high)
-    time.sleep(0.1)
-    lick.touched()
-    print(int(lick.touched()))
-lick.close()
-"""
-
-
-@pytest.mark.skipif(importlib.util.find_spec("RPi") is None, reason="rpi-lgpio is not installed")
+@needs_lgpio
 def test_gpio_lick_through_the_real_library(tmp_path):
     inputs = str(tmp_path / "inputs")
     done = subprocess.run(
-        [sys.executable, "-c", LICK_ON_GPIO.format(root=str(ROOT), inputs=inputs)],
-        env=os.environ | gpio_env(tmp_path / "edges", LGPIO_INPUTS=inputs),
+        [sys.executable, "-m", "tests.support.lick_on_gpio", inputs],
+        cwd=ROOT, env=os.environ | gpio_env(tmp_path / "edges", LGPIO_INPUTS=inputs),
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["0", "1", "0", "1"], done.stderr
 
 
+@needs_lgpio
+def test_the_bench_shows_licks_until_ctrl_c(tmp_path):
+    inputs = tmp_path / "inputs"
+    inputs.write_text("23")  # the tongue touches
+    bench = subprocess.Popen(
+        [sys.executable, "-m", "rig.commands.lick", "--set", "lick=gpio", "--set", "vid_source=SimCameraStream"],
+        cwd=ROOT, env=os.environ | gpio_env(tmp_path / "edges", LGPIO_INPUTS=str(inputs)),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        assert bench.stdout.readline() == "touch the spout; Ctrl-C ends\n"
+        shown = ""
+        while "lick lick" not in shown:
+            more = bench.stdout.read(1)
+            assert more, shown
+            shown += more
+        bench.send_signal(signal.SIGINT)
+        bench.communicate(timeout=20)
+    finally:
+        end(bench)
+    assert bench.returncode == 130
+
+
+def test_the_bench_without_a_sensor_is_one_sentence():
+    done = command("lick")
+    assert done.returncode == 1
+    assert done.stderr == "lick = none: there is no sensor to try; add --set lick=mpr121 or --set lick=gpio\n"
+
+
+def test_the_simulated_mouse_is_opened_with_the_tally_of_the_session(settings):
+    tally, events = Tally(), Events()
+    lick = open_lick(settings(lick="simulated", framerate=15), events, tally)
+    assert isinstance(lick, SimLick)
+    tally.rewards += 1
+    assert sum(lick.touched() for _ in range(30)) >= 4
+    lick.close()
+
+
 def test_without_a_sensor_nothing_is_ever_touched(settings):
-    lick = open_lick(settings(lick="none"), Events())
+    lick = open_lick(settings(lick="none"), Events(), Tally())
     assert isinstance(lick, NoLick)
     assert (lick.touched(), lick.trouble()) == (False, "")
     lick.close()
 
 
 def test_simulated_mouse_licks_after_a_reward():
-    reward, events = SimpleNamespace(count=0), Events()
-    lick = SimLick(framerate=15, events=events)
-    lick.let_sense(reward)
+    tally, events = Tally(), Events()
+    lick = SimLick(15, events, tally)
     before = sum(lick.touched() for _ in range(15 * 60))
-    reward.count += 1
+    tally.rewards += 1
     after = sum(lick.touched() for _ in range(30))
     assert before < 10
     assert 4 <= after <= 16, "about six licks a second for one and a half seconds"

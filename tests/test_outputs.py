@@ -1,6 +1,5 @@
 """The pins: the guard on simulated pins, and on the real rpi-lgpio over a chip in memory."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -9,24 +8,33 @@ import time
 
 import pytest
 
-from conftest import ROOT, gpio_env, read_edges, wait_until
+from rig.devices.outputs import NAMES, Outputs
+from rig.devices.valve_guard import Guard
 from rig.errors import OutputError
 from rig.events import Events
-from rig.outputs import NAMES, Outputs
-from rig.valve_guard import Guard, SimulatedPins
-
-PINS = {"reward": 27, "fail": 12, "light": 21, "trigger": 17}
-needs_lgpio = pytest.mark.skipif(importlib.util.find_spec("RPi") is None, reason="rpi-lgpio is not installed")
+from rig.simulated.pins import SimulatedPins
+from support.pins import PINS, all_low, gpio_env, levels, needs_lgpio, read_edges
+from support.places import ROOT
+from support.processes import child_of, command, has_ended
+from support.waiting import end, wait_until
 
 
 @pytest.fixture(params=["simulated", pytest.param("gpio", marks=needs_lgpio)])
-def kind(request, monkeypatch, tmp_path):
+def kind(request):
     """Both kinds of pins; the real library finds a chip in memory."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     if request.param == "gpio":
-        for key, value in gpio_env(tmp_path / "edges").items():
-            monkeypatch.setenv(key, value)
+        request.getfixturevalue("chip")
     return request.param
+
+
+@pytest.fixture
+def chip(monkeypatch, tmp_path):
+    """The real library on a chip in memory; yields the log of its edges."""
+    log = tmp_path / "edges"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for key, value in gpio_env(log).items():
+        monkeypatch.setenv(key, value)
+    return log
 
 
 def edges(events, name):
@@ -35,6 +43,20 @@ def edges(events, name):
         for event in sorted(events.since(0))
         if event.device == name and event.detail == "driven"
     ]
+
+
+def commanded(events, name):
+    return [event.value for event in events.since(0) if event.device == name and event.detail.startswith("commanded")]
+
+
+def went_high(log, gpio):
+    """Return whether the chip in memory has seen this GPIO high."""
+    return (gpio, 1) in [edge[1:] for edge in read_edges(log)]
+
+
+def guard_of():
+    """Return the process number of the guard that this test has started."""
+    return child_of(os.getpid(), "rig.devices.valve_guard")
 
 
 def test_contract(kind, settings):
@@ -46,8 +68,8 @@ def test_contract(kind, settings):
             outputs.reward.pulse(0.1)
             time.sleep(0.25)
         outputs.trigger.on()
-        assert outputs.reward.count == 2
     outputs.close()  # closing twice is harmless
+    assert commanded(events, "reward") == [1, 1]
     reward = edges(events, "reward")
     assert [level for level, _ in reward] == [1, 0, 1, 0], "two pulses"
     assert reward[1][1] - reward[0][1] == pytest.approx(0.1, abs=0.05)
@@ -65,54 +87,59 @@ def test_pulses_overlap_and_all_off_ends_them(kind, settings):
         wait_until(lambda: len(edges(events, "fail")) == 2)
         assert [level for level, _ in edges(events, "reward")] == [1]
         outputs.all_off()
-        wait_until(lambda: len(edges(events, "reward")) == 2)
+        assert len(edges(events, "reward")) == 2, "it waits until all pins are low"
     assert edges(events, "reward")[1][1] - edges(events, "reward")[0][1] < 0.45
 
 
+def test_a_device_that_stops_on_a_rising_edge_gets_its_last_one(kind, settings):
+    events = Events()
+    with Outputs(settings(outputs=kind), events) as outputs:
+        outputs.trigger.on()
+        outputs.trigger.stop_edge()
+    assert [level for level, _ in edges(events, "trigger")] == [1, 0, 1, 0]
+
+
 @needs_lgpio
-def test_the_real_library_drives_the_documented_pins(settings, tmp_path, monkeypatch):
-    for key, value in gpio_env(tmp_path / "edges").items():
-        monkeypatch.setenv(key, value)
+def test_the_real_library_drives_the_documented_pins(settings, chip):
     with Outputs(settings(outputs="gpio"), Events()) as outputs:
-        assert {gpio: level for _, gpio, level in read_edges(tmp_path / "edges")} == dict.fromkeys(PINS.values(), 0)
+        assert all_low(chip)
         for name, gpio in PINS.items():
             getattr(outputs, name).on()
-            wait_until(lambda gpio=gpio: (gpio, 1) in [edge[1:] for edge in read_edges(tmp_path / "edges")])
+            wait_until(lambda gpio=gpio: went_high(chip, gpio))
 
 
 @needs_lgpio
-def test_board_numbering(settings, tmp_path, monkeypatch):
-    for key, value in gpio_env(tmp_path / "edges").items():
-        monkeypatch.setenv(key, value)
+def test_board_numbering(settings, chip):
     changes = {"pin_numbering": "BOARD", "reward_pin": 7, "fail_pin": 12, "light_pin": 40, "trigger_pin": 13}
     with Outputs(settings(outputs="gpio", **changes), Events()):
         pass
-    assert {gpio for _, gpio, _ in read_edges(tmp_path / "edges")} == {4, 18, 21, 27}, (
-        "pins 7, 12, 40 and 13 of the header"
-    )
+    assert {gpio for _, gpio, _ in read_edges(chip)} == {4, 18, 21, 27}, "pins 7, 12, 40 and 13 of the header"
 
 
 def test_the_bench_takes_the_pins_of_the_section():
-    done = bench("light", "--simulate", "--seconds", "0.01", "--section", "sentech_dlclive")
+    done = command("outputs", "light", "--simulate", "--seconds", "0.01", "--section", "sentech_dlclive")
     assert done.returncode == 0, done.stderr
     assert "pin 40 (BOARD)" in done.stdout
 
 
 @needs_lgpio
-def test_a_second_process_is_told_who_holds_the_pins(tmp_path):
+def test_a_second_process_learns_who_holds_the_pins(tmp_path):
     env = gpio_env(tmp_path / "edges")
     first = subprocess.Popen(
-        [sys.executable, "-m", "rig.outputs", *["light"] * 9, "--seconds", "0.9"],
+        [sys.executable, "-m", "rig.commands.outputs", *["light"] * 9, "--seconds", "0.9"],
         cwd=ROOT, env=os.environ | env, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_until(lambda: (21, 1) in [edge[1:] for edge in read_edges(tmp_path / "edges")])
-    second = bench("fail", env=env)
-    first.terminate()
-    first.communicate(timeout=20)
+    try:
+        wait_until(lambda: went_high(tmp_path / "edges", PINS["light"]))
+        second = command("outputs", "fail", env=env)
+        first.terminate()
+        first.communicate(timeout=20)
+    finally:
+        end(first)
     assert (first.returncode, second.returncode) == (143, 1)
     assert f"the output pins are held by process {first.pid} since" in second.stderr
     assert "light light --seconds 0.9; end that first" in second.stderr
-    assert bench("fail", "--seconds", "0.05", env=env).returncode == 0, "free again"
+    assert command("outputs", "fail", "--seconds", "0.05", env=env).returncode == 0, "free again"
 
 
 def test_a_lock_of_somebody_else_is_one_sentence(settings, tmp_path, monkeypatch):
@@ -122,31 +149,16 @@ def test_a_lock_of_somebody_else_is_one_sentence(settings, tmp_path, monkeypatch
         Outputs(settings(outputs="gpio"), Events())
 
 
-SCRIPT_THAT_DIES = """
-import os, sys, time
-sys.path.insert(0, {root!r})
-from rig.events import Events
-from rig.outputs import Outputs
-from rig.settings import OneRoiSettings, ROOT, load
-cfg, _ = load(OneRoiSettings, ROOT / "config.ini", OneRoiSettings.section, {{"vid_source": "SimCameraStream"}})
-outputs = Outputs(cfg, Events())
-outputs.reward.pulse(0.9)
-outputs.light.on()
-print("open", flush=True)
-time.sleep(60)
-"""
-
-
 @needs_lgpio
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
 def test_valve_closes_when_the_script_dies(number, tmp_path):
     log = tmp_path / "edges"
     script = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT_THAT_DIES.format(root=str(ROOT))],
-        env=os.environ | gpio_env(log), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [sys.executable, "-m", "tests.support.open_valve"],
+        cwd=ROOT, env=os.environ | gpio_env(log), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert script.stdout.readline() == b"open\n"
-    wait_until(lambda: (21, 1) in [edge[1:] for edge in read_edges(log)])
+    wait_until(lambda: went_high(log, PINS["light"]))
     died_s = time.monotonic()
     script.send_signal(number)
     script.wait()
@@ -157,77 +169,86 @@ def test_valve_closes_when_the_script_dies(number, tmp_path):
     assert closed_s < opened_s + 0.85, "before the end of the pulse of 0.9 s"
 
 
-def test_a_dead_guard_is_noticed_before_the_next_reward_and_at_the_end(kind, settings):
+@pytest.mark.parametrize("action", ["reward", "check", "all_off"])
+def test_a_dead_guard_is_noticed_by_whatever_comes_next(kind, settings, action):
     with pytest.raises(OutputError, match="has died"), Outputs(settings(outputs=kind), Events()) as outputs:
-        os.kill(outputs._guard.pid, signal.SIGKILL)
-        outputs._guard.wait()
-        wait_until(lambda: outputs._error)
-        for action in (lambda: outputs.reward.pulse(0.1), outputs.check, outputs.all_off):
+        guard = guard_of()
+        os.kill(guard, signal.SIGKILL)
+        wait_until(lambda: has_ended(guard))
+        act = {"reward": lambda: outputs.reward.pulse(0.1), "check": outputs.check, "all_off": outputs.all_off}[action]
+        with pytest.raises(OutputError, match="guard of the output pins has died"):
+            act()
+
+
+def test_a_dead_guard_stays_noticed_until_the_end(kind, settings):
+    with pytest.raises(OutputError, match="has died"), Outputs(settings(outputs=kind), Events()) as outputs:
+        os.kill(guard_of(), signal.SIGKILL)
+        with pytest.raises(OutputError, match="guard of the output pins has died"):
+            wait_until(outputs.check)
+        for act in (lambda: outputs.reward.pulse(0.1), outputs.check, outputs.all_off):
             with pytest.raises(OutputError, match="guard of the output pins has died"):
-                action()
+                act()
 
 
 @needs_lgpio
 @pytest.mark.parametrize(
     "numbers", [(signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGHUP)], ids=str
 )
-def test_a_guard_that_is_told_to_end_closes_the_valve(settings, tmp_path, monkeypatch, numbers):
-    for key, value in gpio_env(tmp_path / "edges").items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_a_guard_that_is_asked_to_end_closes_the_valve(settings, chip, numbers):
     with pytest.raises(OutputError), Outputs(settings(outputs="gpio"), Events()) as outputs:
         outputs.reward.pulse(0.9)
         outputs.light.on()
-        wait_until(lambda: (21, 1) in [edge[1:] for edge in read_edges(tmp_path / "edges")])
+        wait_until(lambda: went_high(chip, PINS["light"]))
+        guard = guard_of()
         for number in numbers:
-            os.kill(outputs._guard.pid, number)
-        outputs._guard.wait(10)
-        levels = {gpio: level for _, gpio, level in read_edges(tmp_path / "edges")}
-        assert levels == dict.fromkeys(PINS.values(), 0)
+            os.kill(guard, number)
+        wait_until(lambda: has_ended(guard), 10)
+        assert all_low(chip)
 
 
 def test_a_stuck_guard_is_noticed_and_ended(kind, settings, monkeypatch):
-    monkeypatch.setattr("rig.outputs.ANSWERS_WITHIN_S", 0.3)
+    monkeypatch.setattr("rig.devices.outputs.ANSWERS_WITHIN_S", 0.3)
     with pytest.raises(OutputError), Outputs(settings(outputs=kind), Events()) as outputs:
-        outputs.check()
-        wait_until(lambda: outputs._pinged_s == 0)
-        outputs.check()
-        os.kill(outputs._guard.pid, signal.SIGSTOP)
+        for _ in range(5):
+            outputs.check()  # a guard that answers
+            time.sleep(0.1)
+        guard = guard_of()
+        os.kill(guard, signal.SIGSTOP)
         time.sleep(0.1)
         with pytest.raises(OutputError, match="does not answer"):
             for _ in range(20):
                 outputs.check()
                 time.sleep(0.1)
-        assert outputs._guard.wait(5) == -signal.SIGKILL
+        wait_until(lambda: has_ended(guard), 5)  # a stopped process ends by SIGKILL only
 
 
 def test_a_guard_that_is_stuck_at_the_end_is_ended(kind, settings, monkeypatch):
-    monkeypatch.setattr("rig.outputs.ANSWERS_WITHIN_S", 0.3)
+    monkeypatch.setattr("rig.devices.outputs.ANSWERS_WITHIN_S", 0.3)
     with pytest.raises(OutputError), Outputs(settings(outputs=kind), Events()) as outputs:
-        os.kill(outputs._guard.pid, signal.SIGSTOP)
+        guard = guard_of()
+        os.kill(guard, signal.SIGSTOP)
         with pytest.raises(OutputError, match="does not answer"):
             outputs.all_off()
-    assert outputs._guard.poll() == -signal.SIGKILL
+    assert has_ended(guard)
 
 
 @needs_lgpio
-def test_a_pin_that_fails_takes_the_others_low_and_says_so(settings, tmp_path, monkeypatch):
-    for key, value in gpio_env(tmp_path / "edges", LGPIO_FAIL_GPIO="12").items():
-        monkeypatch.setenv(key, value)
+def test_a_pin_that_fails_takes_the_others_low_and_is_reported(settings, chip, monkeypatch):
+    monkeypatch.setenv("LGPIO_FAIL_GPIO", "12")
     with pytest.raises(OutputError), Outputs(settings(outputs="gpio"), Events()) as outputs:
         outputs.light.on()
         outputs.fail.pulse(0.05)  # going low fails
-        wait_until(lambda: outputs._error)
         with pytest.raises(OutputError, match="output pins failed"):
-            outputs.check()
-    assert read_edges(tmp_path / "edges")[-1][1:] in {(21, 0), (17, 0)}
-    assert [level for _, gpio, level in read_edges(tmp_path / "edges") if gpio == 21][-1] == 0
+            wait_until(outputs.check)
+    assert read_edges(chip)[-1][1:] in {(21, 0), (17, 0)}
+    assert levels(chip)[PINS["light"]] == 0
 
 
 def test_without_the_library_it_is_one_sentence(settings, monkeypatch, tmp_path):
     (tmp_path / "RPi").mkdir()
     (tmp_path / "RPi" / "__init__.py").write_text("raise ImportError('none here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(OutputError, match=r"apt install python3-rpi-lgpio.*--set outputs=simulated"):
         Outputs(settings(outputs="gpio"), Events())
 
@@ -281,16 +302,9 @@ def test_guard_takes_every_pin_low_even_if_one_fails(capfd):
     assert "error reward could not be taken low: stuck" in capfd.readouterr().out
 
 
-def bench(*arguments, env=None):
-    return subprocess.run(
-        [sys.executable, "-m", "rig.outputs", *arguments],
-        cwd=ROOT, env=os.environ | (env or {}), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-
 @needs_lgpio
 def test_bench_pulses_each_output_by_name(tmp_path):
-    done = bench("--seconds", "0.05", env=gpio_env(tmp_path / "edges"))
+    done = command("outputs", "--seconds", "0.05", env=gpio_env(tmp_path / "edges"))
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(NAMES)
     rising = [gpio for _, gpio, level in read_edges(tmp_path / "edges") if level]
@@ -302,6 +316,6 @@ def test_bench_pulses_each_output_by_name(tmp_path):
     [(("valve",), "known are reward, fail, light, trigger"), (("--seconds", "9"), "at most max_valve_open_s, 1 s")],
 )
 def test_bench_refuses(arguments, fragment):
-    done = bench("--simulate", *arguments)
+    done = command("outputs", "--simulate", *arguments)
     assert done.returncode == 2
     assert fragment in done.stderr

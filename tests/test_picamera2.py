@@ -16,11 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_session import COLUMNS, check_protocol, direct_dff
 
-import helper as clh
-from conftest import ROOT, SCRIPT
-from rig.sim_cortex import CortexScene
+from rig.simulated.cortex import Scene
+from support.checks import COLUMNS, check_protocol, direct_dff
+from support.places import ROOT, SCRIPT
 
 VIRTUAL = Path(os.environ.get("LIBCAMERA_VIRTUAL", Path.home() / "libcamera-virtual"))
 PYTHON = VIRTUAL / "venv" / "bin" / "python"
@@ -73,59 +72,19 @@ def virtual_camera(scene=BARS, rates="30, 60"):
             description.write_text(before)
 
 
-PRELUDE = """
-    import json, os, signal, subprocess, sys, time
-    import numpy as np
-    sys.path.insert(0, {root!r})
-    from CameraFactory import CameraFactory
-    from PiCameraStream import BUFFERS, PiCameraStream
-    from rig.errors import CameraError
+IMPORTS = """
+import time
 
-    SETTINGS = {{"vid_source": "PiCameraStream", "resolution": "640, 480", "framerate": "30", "shutter_speed": "10000",
-                 "iso": "100", "awb_mode": "off", "sensor_mode": "0"}}
-
-    class Camera(PiCameraStream):
-        '''Keeps what the sensor itself said of each frame.'''
-        def __init__(self, **changes):
-            super().__init__(SETTINGS | changes)
-            self.said = {{}}
-        def _take(self, request):
-            buffer = next(iter(request.request.buffers.values()))
-            metadata = request.get_metadata()
-            self.said[metadata["SensorTimestamp"] / 1e9] = (buffer.metadata.sequence, metadata)
-            super()._take(request)
-
-    def hold_all(camera):
-        '''Take all buffers away from the library.'''
-        return [camera._camera.capture_request(wait=5) for _ in range(BUFFERS)]
-
-    def suspend(seconds):
-        '''Stop this process for a while, threads of the library and all.'''
-        subprocess.Popen(["sh", "-c", f"sleep {{seconds}}; kill -CONT {{os.getpid()}}"])
-        os.kill(os.getpid(), signal.SIGSTOP)
-
-    def read_until_error(camera):
-        try:
-            while True:
-                camera.read()
-        except CameraError as error:
-            return str(error)
-
-    def refused(make=Camera, **changes):
-        try:
-            make(**changes).start()
-        except CameraError as error:
-            return str(error)
-
-    def answer(**values):
-        print(json.dumps(values))
+from CameraFactory import CameraFactory
+from support.virtual_camera import Camera, answer, hold_all, read_until_error, refused, suspend, watch
 """
 
 
 def on_camera(code, library_may_complain=False):
     """Run code with the real picamera2; return what it answered, having seen no traceback."""
-    program = textwrap.dedent(PRELUDE).format(root=str(ROOT)) + textwrap.dedent(code)
+    program = IMPORTS + textwrap.dedent(code)
     with virtual_camera() as env:
+        env["PYTHONPATH"] += f":{ROOT}:{ROOT / 'tests'}"
         done = subprocess.run([PYTHON, "-c", program], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert library_may_complain or "Traceback" not in done.stderr
@@ -136,46 +95,33 @@ def on_camera(code, library_may_complain=False):
     ("framerate", "shutter_speed", "iso", "period_us"), [(30, 20000, 800, 33333), (60, 10000, 100, 16667)]
 )
 def test_every_frame_once_with_its_number_and_time_as_set(framerate, shutter_speed, iso, period_us):
-    told = on_camera(
+    seen = on_camera(
         f"""
-        camera = Camera(framerate="{framerate}", shutter_speed="{shutter_speed}", iso="{iso}")
-        with CameraFactory(camera.start()) as factory:
-            frames = [factory.read() for _ in range(120)]
-            ages = [time.monotonic() - frames[-1].captured_s]
-        rows = [f.image[240].astype(int).sum(axis=1) for f in frames]
-        said = [camera.said[f.captured_s] for f in frames]
-        answer(
-            lost=factory.lost, numbers=[f.number for f in frames], times=[f.time_s for f in frames], ages=ages,
-            places=[int((row - np.roll(row, 1)).argmax()) for row in rows],
-            sequence=[s[0] for s in said], completed=sorted(camera.said),
-            shapes=list(set((*f.image.shape, str(f.image.dtype), f.image.flags.c_contiguous) for f in frames)),
-            reported=list(set((m["ExposureTime"], m["AnalogueGain"], m["FrameDuration"], *m["ColourGains"])
-                          for _, m in said)),
-        )
+        answer(**watch(Camera(framerate="{framerate}", shutter_speed="{shutter_speed}", iso="{iso}"), n=120))
         """
     )
-    numbers, sequence = np.array(told["numbers"]), np.array(told["sequence"])
+    numbers, sequence = np.array(seen["numbers"]), np.array(seen["sequence"])
     np.testing.assert_array_equal(numbers, sequence - sequence[0], "the number is that of the sensor")
-    np.testing.assert_allclose(np.array(told["times"]) - told["times"][0], numbers * period_us * 1e-6, atol=1e-6)
-    assert 0 <= told["ages"][0] < 60, "on the clock of time.monotonic()"
-    assert (np.diff(told["places"]) % 640 == 639).all(), "each frame the bars are a column further to the left"
-    first = told["completed"].index(told["times"][0])
-    assert told["completed"][first:][: len(numbers)] == told["times"], "all that picamera2 completed"
-    assert told["lost"] == numbers[-1] + 1 - len(numbers)
-    assert told["shapes"] == [[480, 640, 3, "uint8", True]]
-    assert told["reported"] == [[shutter_speed, iso / 100, period_us, 1.0, 1.0]], "from the first frame on"
+    np.testing.assert_allclose(np.array(seen["times"]) - seen["times"][0], numbers * period_us * 1e-6, atol=1e-6)
+    assert 0 <= seen["ages"][0] < 60, "on the clock of time.monotonic()"
+    assert (np.diff(seen["places"]) % 640 == 639).all(), "each frame the bars are a column further to the left"
+    first = seen["completed"].index(seen["times"][0])
+    assert seen["completed"][first:][: len(numbers)] == seen["times"], "all that picamera2 completed"
+    assert seen["lost"] == numbers[-1] + 1 - len(numbers)
+    assert seen["shapes"] == [[480, 640, 3, "uint8", True]]
+    assert seen["reported"] == [[shutter_speed, iso / 100, period_us, 1.0, 1.0]], "from the first frame on"
 
 
 @pytest.mark.parametrize("resolution", ["640, 480", "200, 150"])  # the rows of the second are padded in memory
 def test_blue_green_and_red_are_where_they_should_be(resolution):
-    told = on_camera(
+    seen = on_camera(
         f"""
         with CameraFactory(Camera(resolution="{resolution}").start()) as camera:
             answer(row=camera.read().image[100].tolist(), last=camera.read().image[-1].tolist())
         """
     )
     width = int(resolution.split(",")[0])
-    for row in np.array(told["row"]), np.array(told["last"]):
+    for row in np.array(seen["row"]), np.array(seen["last"]):
         light = row.sum(axis=1)
         row = np.roll(row, -(light - np.roll(light, 1)).argmax(), axis=0)  # white begins behind black
         middles = row[[int((n + 0.5) * width / 8) for n in range(8)]]
@@ -191,7 +137,7 @@ STALLS = {
 
 @pytest.mark.parametrize("stall", STALLS)
 def test_a_camera_that_stalls_and_resumes(stall):
-    told = on_camera(
+    seen = on_camera(
         f"""
         camera = Camera().start()
         with CameraFactory(camera) as factory:
@@ -201,10 +147,10 @@ def test_a_camera_that_stalls_and_resumes(stall):
         answer(lost=factory.lost, numbers=[f.number for f in frames], times=[f.time_s for f in frames])
         """
     )
-    numbers, times = np.array(told["numbers"]), np.array(told["times"])
+    numbers, times = np.array(seen["numbers"]), np.array(seen["times"])
     np.testing.assert_array_equal(np.diff(numbers), np.rint(np.diff(times) * 30), "a number for each period")
-    assert told["lost"] == numbers[-1] + 1 - len(numbers)
-    assert told["lost"] >= 5, "what was missed is counted"
+    assert seen["lost"] == numbers[-1] + 1 - len(numbers)
+    assert seen["lost"] >= 5, "what was missed is counted"
     assert (np.diff(numbers) == 1).sum() >= 30, "and it goes on"
 
 
@@ -218,7 +164,7 @@ def test_a_camera_that_stalls_and_resumes(stall):
     ],
 )
 def test_a_camera_that_stops_ends_in_a_sentence_and_can_be_opened_again(trouble, sentence):
-    told = on_camera(
+    seen = on_camera(
         f"""
         camera = Camera().start()
         {trouble}
@@ -229,13 +175,13 @@ def test_a_camera_that_stops_ends_in_a_sentence_and_can_be_opened_again(trouble,
             answer(error=error, numbers=[again.read().number for _ in range(5)])
         """
     )
-    assert told["error"].startswith(sentence)
-    assert told["numbers"] == sorted(set(told["numbers"]))
+    assert seen["error"].startswith(sentence)
+    assert seen["numbers"] == sorted(set(seen["numbers"]))
 
 
 def test_a_camera_that_breaks_below_picamera2_can_be_closed():
     """The thread of picamera2 dies of it, with a traceback of its own, and could not be asked to stop any more."""
-    told = on_camera(
+    seen = on_camera(
         """
         camera = Camera().start()
         camera._camera.camera.stop()
@@ -245,11 +191,11 @@ def test_a_camera_that_breaks_below_picamera2_can_be_closed():
         """,
         library_may_complain=True,
     )
-    assert told["error"].startswith("the camera gave no new frame for 1 s")
+    assert seen["error"].startswith("the camera gave no new frame for 1 s")
 
 
 def test_a_second_opener_is_refused_and_the_first_goes_on():
-    told = on_camera(
+    seen = on_camera(
         """
         with CameraFactory(Camera().start()) as first:
             numbers = [first.read().number for _ in range(3)]
@@ -260,13 +206,13 @@ def test_a_second_opener_is_refused_and_the_first_goes_on():
         answer(error=error, numbers=numbers)
         """
     )
-    assert told["error"].startswith("the camera cannot be opened, another program may hold it (")
-    assert "__init__" not in told["error"], "the reason is libcamera's"
-    assert told["numbers"] == sorted(set(told["numbers"]))
+    assert seen["error"].startswith("the camera cannot be opened, another program may hold it (")
+    assert "__init__" not in seen["error"], "the reason is libcamera's"
+    assert seen["numbers"] == sorted(set(seen["numbers"]))
 
 
 def test_what_the_camera_cannot_do_is_refused_in_a_sentence():
-    told = on_camera(
+    seen = on_camera(
         """
         class Focusing(Camera):
             def _controls(self):
@@ -278,13 +224,13 @@ def test_what_the_camera_cannot_do_is_refused_in_a_sentence():
         )
         """
     )
-    assert told["odd"].startswith("resolution = 641, 481: the camera would give 640, 480 px; set a resolution")
-    assert told["large"].startswith("resolution = 4000, 3000: the camera would give 640, 480 px")
-    assert told["mode"].startswith("sensor_mode = 7: the camera Virtual Video Device has no such mode")
-    assert "set sensor_mode = 0" in told["mode"]
-    assert told["rate"].startswith("framerate: the camera gives 33333 µs a frame")
-    assert told["gain"].startswith("iso: the camera gives 16 times (AnalogueGain) where 32 was asked for")
-    assert told["lacking"].startswith("the camera has no control AfMode, LensPosition, so its gains cannot be locked")
+    assert seen["odd"].startswith("resolution = 641, 481: the camera would give 640, 480 px; set a resolution")
+    assert seen["large"].startswith("resolution = 4000, 3000: the camera would give 640, 480 px")
+    assert seen["mode"].startswith("sensor_mode = 7: the camera Virtual Video Device has no such mode")
+    assert "set sensor_mode = 0" in seen["mode"]
+    assert seen["rate"].startswith("framerate: the camera gives 33333 µs a frame")
+    assert seen["gain"].startswith("iso: the camera gives 16 times (AnalogueGain) where 32 was asked for")
+    assert seen["lacking"].startswith("the camera has no control AfMode, LensPosition, so its gains cannot be locked")
 
 
 SUITED = {"framerate": 30, "shutter_speed": 10000, "iso": 100, "sensor_mode": 0}
@@ -303,9 +249,6 @@ def test_the_bench_test_shows_what_it_captures(tmp_path):
     assert "frames/s, periods 33.3 to" in done.stdout
 
 
-SHOWN = {"resolution": "128, 128", "bregma": "67, 64", "ppmm": "12.8", "roi_size": "1.5, 1.5"}
-
-
 RATE = 15
 SHOWN = {"resolution": "128, 128", "bregma": "67, 64", "ppmm": "12.8", "roi_size": "1.5, 1.5"}
 
@@ -314,7 +257,7 @@ SHOWN = {"resolution": "128, 128", "bregma": "67, 64", "ppmm": "12.8", "roi_size
 def film(settings, tmp_path):
     """A film of the simulated cortex, as JPEG files; returns their folder and the pictures."""
     n_pictures, rate = 90, RATE / FRAMES_A_PICTURE
-    scene = CortexScene(settings(**SHOWN, framerate=rate))
+    scene = Scene(settings(**SHOWN, framerate=rate))
     folder = tmp_path / "film"
     folder.mkdir()
     pictures = [scene.render(n / rate, 0.0, 0) for n in range(n_pictures)]
@@ -335,7 +278,7 @@ def which_pictures(images, pictures):
 
 
 def run_script(run, scene, **changes):
-    """Run the script of the experiment on the virtual camera, all else simulated."""
+    """Run the script of the experiment on the virtual camera; everything else is simulated."""
     values = SUITED | SHOWN | {"vid_source": "PiCameraStream", "framerate": RATE} | changes
     values |= dict.fromkeys(("outputs", "tone", "lick"), "simulated")
     command = run.command(settings=values, simulate=False, fast=False)
@@ -355,7 +298,7 @@ def session_without_losses(run, folder):
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         session = run.session()
-        if (np.diff(session.column("frame", int)) == 1).all():
+        if (np.diff(session.columns["frame"]) == 1).all():
             return session
     pytest.fail("three sessions have lost frames")
 
@@ -363,19 +306,19 @@ def session_without_losses(run, folder):
 def test_a_whole_session(run, film):
     folder, pictures = film
     session = session_without_losses(run, folder)
-    assert session.columns == COLUMNS
+    assert list(session.columns) == COLUMNS
     _, rewards = check_protocol(session)
     assert (rewards == 1).any()
-    assert session.table("frames")["number"].tolist() == session.column("frame", int).tolist()
-    assert session.attribute("version_of_picamera2")
+    assert session.frames["number"].tolist() == session.columns["frame"].tolist()
+    assert session.attributes["version_of_picamera2"]
 
-    shown = which_pictures(session.images, pictures)
+    shown = which_pictures(session.images[:], pictures)
     change = (shown != shown[0]).argmax()
     assert change <= FRAMES_A_PICTURE
     np.testing.assert_array_equal(shown, shown[0] + 1 + (np.arange(len(shown)) - change) // FRAMES_A_PICTURE)
-    box = [int(value) for value in clh.GetConfigValues(session.folder)["m1_l"].split(",")]
+    box = [int(value) for value in session.settings["m1_l"].split(",")]
     filmed = direct_dff(pictures[shown], box, n=3 * RATE)
-    assert np.corrcoef(filmed, session.column("roi_dff"))[0, 1] > 0.9, "the signal is that of the film"
+    assert np.corrcoef(filmed, session.columns["roi_dff"])[0, 1] > 0.9, "the signal is that of the film"
 
 
 def test_a_session_that_the_camera_refuses(run):

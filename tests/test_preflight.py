@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from test_safety import recording
 
-from conftest import SHORT, TWO_ROI_SCRIPT, gpio_env, read_edges
 from rig.preflight import FAIL, PASS, WARN, Preflight, judge_image, judge_latency, judge_rate
+from support.pins import PINS, gpio_env, levels, needs_lgpio, read_edges
+from support.places import SCRIPT, SHORT, TWO_ROI_SCRIPT
+from support.recordings import write_recording
+from support.runner import finished
 
 # Late frames are no fault of the rig here: the machine of the tests is busy.
 QUICK = SHORT | {"framerate": "30", "max_frame_age_ms": "60000"}
@@ -15,41 +17,30 @@ def check(run, *arguments, **options):
     return run("--check", *arguments, **{"settings": QUICK, "fast": False, "mouse": None, "seed": None} | options)
 
 
-def test_a_simulated_rig_is_ready(run):
-    for script in (None, TWO_ROI_SCRIPT):
-        done = check(run, **({"script": script} if script else {}))
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.rstrip().endswith("ready")
-        for device in [
-            "settings",
-            "camera",
-            "outputs",
-            "tone",
-            "lick",
-            "disk_space",
-            "disk_speed",
-            "water",
-            "pins",
-            "image",
-        ]:
-            assert f"{device.replace('_', ' ')}:" in done.stdout
-        assert "frame to output over 200 frames: median" in done.stdout
+@pytest.mark.parametrize("script", [SCRIPT, TWO_ROI_SCRIPT], ids=["1roi", "2roi"])
+def test_a_simulated_rig_is_ready(run, script):
+    done = finished(check(run, script=script))
+    assert done.stdout.rstrip().endswith("ready")
+    devices = "settings, camera, outputs, tone, lick, disk space, disk speed, water, pins, image"
+    for device in devices.split(", "):
+        assert f"{device}:" in done.stdout
+    assert "frame to output over 200 frames: median" in done.stdout
     assert not run.data.exists(), "no session is run"
 
 
+@needs_lgpio
 def test_real_pins_are_claimed_and_the_valve_stays_shut(run, tmp_path):
-    done = check(run, "--set", "outputs=gpio", env=gpio_env(tmp_path / "edges"))
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = finished(check(run, "--set", "outputs=gpio", env=gpio_env(tmp_path / "edges")))
     assert "BCM reward 27, fail 12, light 21, trigger 17 are ours and low" in done.stdout
     edges = read_edges(tmp_path / "edges")
-    assert {gpio for _, gpio, _ in edges} == {27, 12, 21, 17}
-    assert {gpio for _, gpio, level in edges if level} == {21}, "the light alone goes on, to see something"
-    assert {gpio: level for _, gpio, level in edges}[21] == 0
+    assert {gpio for _, gpio, _ in edges} == set(PINS.values())
+    assert {gpio for _, gpio, level in edges if level} == {PINS["light"]}, "only the light goes on, to see something"
+    assert levels(tmp_path / "edges")[PINS["light"]] == 0
 
 
-def test_everything_that_is_missing_is_told_at_once(run, tmp_path):
-    replay = recording(tmp_path, np.zeros((90, 128, 128, 3), np.uint8))
-    nowhere = {"PULSE_SERVER": "unix:/nowhere", "RPI_LGPIO_REVISION": "", "DISPLAY": ""}
+def test_everything_that_is_missing_is_reported_at_once(run, tmp_path):
+    replay = write_recording(tmp_path, np.zeros((90, 128, 128, 3), np.uint8))
+    nowhere = {"PULSE_SERVER": "unix:/nowhere", "RPI_LGPIO_REVISION": "", "DISPLAY": "", "TMPDIR": str(tmp_path)}
     real = {"outputs": "gpio", "tone": "pyaudio", "lick": "mpr121", "framerate": "30"}
     done = check(run, settings=QUICK | replay | real, simulate=False, window=True, env=nowhere)
     assert done.returncode == 1
@@ -64,27 +55,59 @@ def judged(judge, *arguments):
     return [finding.verdict for finding in flight.findings]
 
 
-def test_judgements(settings):
-    cfg = settings()
-    at_rate = [i / 15 for i in range(30)]
-    assert judged(judge_rate, cfg, at_rate, 0) == [PASS]
-    assert judged(judge_rate, cfg, at_rate, 2) == [WARN]
-    assert judged(judge_rate, cfg, [i / 10 for i in range(30)], 0) == [FAIL]
-    assert judged(judge_rate, cfg, [0.0], 0) == [FAIL]
-    assert judged(judge_latency, cfg, [5.0] * 200) == [PASS]
-    assert judged(judge_latency, cfg, [5.0] * 190 + [100.0] * 10) == [WARN]
-    assert judged(judge_latency, cfg, [200.0] * 200) == [FAIL]
-    assert judged(judge_image, cfg, np.full((256, 256, 3), 99, np.uint8)) == [PASS]
-    assert judged(judge_image, cfg, np.full((128, 256, 3), 99, np.uint8)) == [FAIL]
-    assert judged(judge_image, cfg, np.zeros((256, 256, 3), np.uint8)) == [FAIL]
-    unlocked = settings(vid_source="OpenCVCameraStream")
-    assert judged(judge_image, unlocked, np.full((256, 256, 3), 99, np.uint8)) == [PASS, WARN]
+@pytest.mark.parametrize(
+    ("times_s", "lost", "verdict", "why"),
+    [
+        ([i / 15 for i in range(30)], 0, PASS, "as configured"),
+        ([i / 15 for i in range(30)], 2, WARN, "frames lost"),
+        ([i / 10 for i in range(30)], 0, FAIL, "another rate"),
+        ([0.0], 0, FAIL, "a single frame"),
+    ],
+)
+def test_judgement_of_the_rate(settings, times_s, lost, verdict, why):
+    assert judged(judge_rate, settings(framerate=15), times_s, lost) == [verdict], why
+
+
+@pytest.mark.parametrize(
+    ("latencies_ms", "verdict", "why"),
+    [
+        ([5.0] * 200, PASS, "far below two frame periods, 133 ms"),
+        ([5.0] * 190 + [100.0] * 10, WARN, "some are near"),
+        ([200.0] * 200, FAIL, "most are late"),
+    ],
+)
+def test_judgement_of_the_latency(settings, latencies_ms, verdict, why):
+    assert judged(judge_latency, settings(framerate=15), latencies_ms) == [verdict], why
+
+
+@pytest.mark.parametrize(
+    ("image", "verdict", "why"),
+    [
+        (np.full((256, 256, 3), 99, np.uint8), PASS, "grey"),
+        (np.full((128, 256, 3), 99, np.uint8), FAIL, "another size"),
+        (np.zeros((256, 256, 3), np.uint8), FAIL, "black"),
+        (np.full((256, 256, 3), 255, np.uint8), FAIL, "saturated"),
+    ],
+    ids=["grey", "another size", "black", "saturated"],
+)
+def test_judgement_of_the_image(settings, image, verdict, why):
+    assert judged(judge_image, settings(), image) == [verdict], why
+
+
+def test_gains_that_nobody_knows_are_a_warning(settings):
+    image, unlocked = np.full((256, 256, 3), 99, np.uint8), settings(vid_source="OpenCVCameraStream")
+    assert judged(judge_image, unlocked, image) == [PASS, WARN]
+
+
+def test_gains_that_the_camera_reports_as_locked_pass(settings):
+    image, locked = np.full((256, 256, 3), 99, np.uint8), settings(vid_source="PiCameraStream")
+    assert judged(judge_image, locked, image) == [PASS, PASS]
 
 
 def test_latency_of_the_first_frames_is_kept(run):
-    done = run(settings=SHORT | {"total_trials": "1"})
+    done = finished(run(settings=SHORT | {"total_trials": "1"}))
     assert "in the first 200 frames: median" in done.stdout
     session = run.session()
-    frames = session.table("frames")[:200]
+    frames = session.frames[:200]
     latencies_ms = (frames["output_s"] - frames["captured_s"]) * 1e3
-    assert session.attribute("latency_of_first_frames_median_ms") == pytest.approx(np.median(latencies_ms), rel=1e-3)
+    assert session.attributes["latency_of_first_frames_median_ms"] == pytest.approx(np.median(latencies_ms), rel=1e-3)

@@ -1,14 +1,17 @@
-"""What the rig promises, a few trials of each; `make torture` runs many (see promises.py)."""
+"""What the rig promises, a few trials of each; `make torture` runs many (see support/promises.py)."""
 
 import os
 
-import promises
+import numpy as np
 import pytest
+import tables
 
-from conftest import ROOT
+from support import promises
+from support.places import SCRIPT, SPEED_SCRIPT
 
 
 def kept(result, least):
+    """See that a promise was tried often enough and never broken."""
     assert result.failures == []
     assert result.trials >= least
     print(result.promise, result.trials, result.worst)
@@ -27,12 +30,10 @@ def test_killed_session_keeps_its_frames():
 
 
 @pytest.mark.parametrize(
-    ("script", "settings"),
-    [("brain/cla_reward_punish_1roi.py", promises.TINY), ("behavior/cla_dlc_trials_speed.py", promises.PAWS)],
-    ids=["clnf", "clmf"],
+    ("script", "settings"), [(SCRIPT, promises.TINY), (SPEED_SCRIPT, promises.PAWS)], ids=["clnf", "clmf"]
 )
 def test_every_kind_of_device_call_may_fail(script, settings):
-    kept(promises.every_device_call_may_fail(12, ROOT / script, settings), 20)
+    kept(promises.every_device_call_may_fail(12, script, settings), 20)
 
 
 def test_any_settings_run_or_are_refused():
@@ -44,16 +45,28 @@ def test_full_disk_ends_the_session():
     kept(promises.full_disk_ends_the_session(1), 1)
 
 
-def test_a_fault_that_is_not_contained_is_seen(tmp_path):
-    """The checks of these promises can fail: a pin left high and a file left open are told."""
+# The checks of these promises can fail: a fault that is not contained is reported.
+
+
+def session_with_open_files(tmp_path):
+    """Make the folder of a session with one row, two frames, and no /frames."""
     folder = tmp_path / "m1" / "20260101000000"
     folder.mkdir(parents=True)
     (folder / "VideoTimestamp.txt").write_text("frame\ttime\n0\tnow\n")
-    import numpy as np
-    import tables
-
     with tables.open_file(str(folder / "image_stream.hdf5"), "w") as file:
         file.create_array("/", "raw_images", np.zeros((2, 4, 4, 3), np.uint8))
+    return folder
+
+
+def test_files_that_do_not_agree_are_reported(tmp_path):
+    session_with_open_files(tmp_path)
     assert "counts" in promises.what_is_open(tmp_path)
+
+
+def test_a_traceback_is_reported(tmp_path):
     assert promises.what_is_wrong({"status": 1, "out": "", "err": "Traceback (most recent call last)"}, tmp_path)
-    assert promises.what_is_wrong({"status": 2, "out": "", "err": "a sentence"}, tmp_path), "a folder is left"
+
+
+def test_a_folder_left_by_refused_settings_is_reported(tmp_path):
+    session_with_open_files(tmp_path)
+    assert promises.what_is_wrong({"status": 2, "out": "", "err": "a sentence"}, tmp_path)

@@ -1,18 +1,50 @@
-"""The README is true: its commands run, its tables are those of the code."""
+"""The README and the pages next to it are true: commands run, tables are those of the code, named files exist."""
 
+import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
-from conftest import ROOT
-from rig.settings import markdown_table
+from CameraFactory import Driver
+from rig.settings.table import markdown_tables
+from support.places import ROOT, SCRIPTS
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+def page(name):
+    """Return the text of a page of the top folder."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(text, title):
+    """Return what a page says below a heading of the second rank."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+README = page("README.md")
 COMMANDS = [line for block in re.findall(r"```runnable\n(.*?)```", README, re.S) for line in block.splitlines()]
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/hardware_checklist.md")
+TOP_FOLDERS = ("brain", "behavior", "rig", "tests", "tools", "docs", "models", "benchmarks")
+TO_BE_WRITTEN = {"MyCameraStream.py"}  # by whoever adds a camera
+OLD_COMMANDS = {"rig.outputs", "rig.lick", "rig.tone_player", "rig.pose", "rig.session_log"}  # the changelog names them
+IN_CODE_MARKS = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+
+
+def named_files(text):
+    """Return the files and folders of this repository that a page names, in code marks or as the target of a link."""
+    names = IN_CODE_MARKS.findall(text)
+    named = {name for name in names if re.fullmatch(r"[\w/.-]+\.(?:py|ini|md|cff|sh|pt)", name) or name == "LICENSE"}
+    named |= {name for name in names if re.fullmatch(rf"(?:{'|'.join(TOP_FOLDERS)})/[\w/.-]*", name)}
+    return named | {target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("https://")}
+
+
+def named_modules(text):
+    """Return the modules of rig/ that a page starts with `python -m`, or ends with `pkill`."""
+    return set(re.findall(r"(?:python -m|pkill -9 -f) (rig[\w.]*)", text))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -28,24 +60,108 @@ def test_there_are_commands():
     assert len(COMMANDS) == 3
 
 
-def test_table_of_settings_is_that_of_the_code():
-    table = README.split("<!-- settings -->\n")[1].split("\n<!-- end of settings -->")[0]
-    assert table == markdown_table(), "run: python -m rig.settings"
+def test_the_session_is_read_as_shown(run):
+    assert run(settings=run.short | {"total_trials": "1"}).returncode == 0
+    (folder,) = run.data.glob("m1/*")
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert block.count('"SESSION"') == 1
+    code = block.replace('"SESSION"', repr(str(folder)))
+    code += "assert session.images[0:10].shape == (10, 128, 128, 3)\nprint(*session.trials.dtype.names, sep=', ')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert f"a row for each: {done.stdout.strip()}" in block
 
 
-def test_every_file_and_picture_it_names_is_there():
-    names = set(re.findall(r"`([\w/]+\.(?:py|ini))`", README)) | set(re.findall(r"\]\((docs/[^)]+)\)", README))
-    absent = {name for name in names if not (ROOT / name).exists()}
-    assert absent == {"MyCameraStream.py"}
-    for path in [*ROOT.glob("*.py"), *(p for p in ROOT.glob("rig/*.py") if p.name != "__init__.py")]:
-        name = str(path.relative_to(ROOT))
-        small = {"rig/errors.py", "rig/events.py", "rig/frames.py", "rig/pacing.py", "rig/camera_bench.py"}
-        assert name in README or name in small, f"{name} is not in the table of what is where"
+def test_tables_of_settings_are_those_of_the_code():
+    tables = README.split("<!-- settings -->\n")[1].split("\n<!-- end of settings -->")[0]
+    assert tables == markdown_tables(), "run: python -m rig.settings"
 
 
-def test_columns_are_described():
-    from conftest import SCRIPT
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_a_page_names_is_there(name):
+    folder = (ROOT / name).parent
+    absent = {file for file in named_files(page(name)) if not (ROOT / file).exists() and not (folder / file).exists()}
+    assert absent - TO_BE_WRITTEN == set()
 
-    columns = re.search(r"COLUMNS = \((.*?)\)", SCRIPT.read_text()).group(1)
-    for name in re.findall(r'"(\w+)"', columns):
-        assert f"\n| {name} |" in README
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_that_a_page_names_is_there(name):
+    commands = named_modules(page(name)) - (OLD_COMMANDS if name == "CHANGELOG.md" else set())
+    for module in commands:
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+
+
+def test_every_command_is_in_a_page():
+    named = set().union(*(named_modules(page(name)) for name in PAGES))
+    commands = {f"rig.commands.{path.stem}" for path in ROOT.glob("rig/commands/*.py") if path.stem != "__init__"}
+    assert commands - named == set()
+
+
+def test_every_module_is_named_where_a_newcomer_looks_or_lies_in_a_room_that_is():
+    named = named_files(section(README, "Where is it?"))
+    modules = [*ROOT.glob("*.py"), *ROOT.glob("rig/**/*.py"), *SCRIPTS]
+    paths = [path.relative_to(ROOT) for path in modules if path != ROOT / "rig" / "__init__.py"]
+    assert [str(path) for path in paths if str(path) not in named and f"{path.parent}/" not in named] == []
+
+
+def test_every_room_stands_on_a_floor_of_the_plan():
+    named = named_files(section(page("CONTRIBUTING.md"), "The plan of the house"))
+    rooms = {f"rig/{path.name}" for path in ROOT.glob("rig/*.py") if path.name != "__init__.py"}
+    rooms |= {f"{path.parent.relative_to(ROOT)}/" for path in ROOT.glob("rig/*/*.py")}
+    rooms |= {path.name for path in ROOT.glob("*.py") if not path.name.endswith("Stream.py")}
+    assert rooms - named == set()
+
+
+def test_pages_agree_on_how_long_the_torture_takes():
+    said = [
+        re.findall(r"\w+(?: \w+)? an hour", page(name))
+        for name in ("README.md", "Makefile", "tests/support/promises.py")
+    ]
+    assert said[0] == said[1] == said[2]
+    assert len(said[0]) == 1
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_columns_are_described(script):
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    (columns,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "COLUMNS"
+    ]
+    for name in columns:
+        assert f"\n| {name} |" in README or f"`{name}` (" in README, name
+
+
+def test_driver_as_described():
+    """CONTRIBUTING.md names everything that a camera driver must have."""
+    described = section(page("CONTRIBUTING.md"), "A camera")
+    methods = [name for name in vars(Driver) if not name.startswith("_")]
+    for name in {*Driver.__annotations__, *methods}:
+        assert re.search(rf"`{name}\b", described), name
+
+
+def test_citation_is_plain_yaml():
+    """Of YAML it uses only what this test can check: `key: value`, `- item`, quotes where a value has a colon."""
+    plain, quoted = r"\w(?:(?!: | #)[^\"])*", r'"[^"\\]*"'
+    line = re.compile(rf"(?:  )*(?:- )?(?:[\w-]+:(?: (?:{plain}|{quoted}))?|{plain})")
+    assert [text for text in page("CITATION.cff").splitlines() if not line.fullmatch(text)] == []
+
+
+def test_citation_names_software_and_paper():
+    software, paper = page("CITATION.cff").split("\npreferred-citation:\n")
+    top_level = dict(re.findall(r"^([\w-]+):(?: (.*))?$", software, re.M))
+    assert top_level.keys() >= {"cff-version", "message", "title", "authors", "license"}
+    assert top_level["license"] == "BSD-3-Clause"
+    assert top_level["version"] == tomllib.loads(page("pyproject.toml"))["project"]["version"]
+    assert "\nauthors:\n  - name: CLoPy contributors\n" in software
+    assert re.findall(r"family-names: (\w+)", paper) == ["Gupta", "Murphy"]
+    assert "  journal: eLife\n" in paper
+    assert "  doi: 10.7554/eLife.105070\n" in paper
+
+
+def test_license_is_the_one_that_is_cited():
+    text = page("LICENSE")
+    assert text.startswith("BSD 3-Clause License\n\nCopyright (c) 2026, CLoPy contributors\n")
+    assert [line[:2] for line in text.splitlines() if re.match(r"\d\. ", line)] == ["1.", "2.", "3."]

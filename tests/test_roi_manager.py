@@ -135,7 +135,7 @@ def test_a_release_outside_the_window_lets_go():
     assert roi.place() == (10, 10, 12, 12)
 
 
-def test_press_beside_every_roi_holds_nothing():
+def test_press_next_to_every_roi_holds_nothing():
     roi = Rect("a", 10, 10, 12, 12)
     holder = placing(roi)
     drag(holder, (50, 40), (20, 20))

@@ -1,20 +1,16 @@
-"""A whole session heard: what a real sound server played, beside what the log says."""
+"""A whole session heard: what a real sound server played, next to what the log says."""
 
 import numpy as np
 import pytest
-from test_tone_player import pitch
 
-from conftest import SHORT, needs
-from rig.tone_player import RAMP_S, RATE_HZ
+from rig.devices.tone_process import RAMP_S, RATE_HZ
+from support.places import SHORT
+from support.runner import finished
+from support.sound import needs_sound, pitch
 
-pytestmark = [pytest.mark.alone, needs("pulseaudio", "pactl", "parec")]
+pytestmark = [pytest.mark.alone, needs_sound]
 AUDIBLE = 1e-3
 MARGIN_S = 0.08  # of each change: the tone is heard 9 ms after its command, and the recorder has blocks of its own
-
-
-def commands(session):
-    """Return [(seconds, Hz), ...]: when which tone was commanded in the session, silence included."""
-    return [(float(e["time_s"]), float(e["value"])) for e in session.table("events") if e["device"] == b"tone"]
 
 
 def steady(changes, end_s):
@@ -31,20 +27,34 @@ def dropouts(samples):
     return int(((edges[1::2] - edges[::2]) >= RATE_HZ // 1000).sum())
 
 
-def test_a_session_sounds_as_its_log_says(run, loudspeaker):
+def hear_a_session(run, loudspeaker):
+    """Run a session; return it, and what was heard of it.
+
+    On a busy machine the sound stutters, and then nothing is where it belongs: such a session is run again, twice at
+    most.
+    """
     settings = SHORT | {"tone": "pyaudio", "total_trials": "3", "initial_rest_dur": "2", "max_trial_dur": "5"}
-    done = run(settings=settings | {"fail_rest_dur": "2"}, fast=False, env=loudspeaker.env)
-    assert done.returncode == 0, done.stderr
-    session, samples = run.session(), loudspeaker.samples()
-    changes, underflows = commands(session), int(session.attribute("tone_underflows"))
-    freq, commanded = session.column("freq", int), {round(hz) for _, hz in changes}
-    assert set(freq) <= commanded | {0}, "the log tells tones that were commanded"
-    assert len(commanded) >= 4
+    settings |= {"fail_rest_dur": "2", "framerate": "4"}  # a tone lasts a frame at least, long enough to be measured
+    for _ in range(3):
+        before = len(loudspeaker.samples())
+        finished(run(settings=settings, fast=False, env=loudspeaker.env))
+        session = run.session()
+        if session.attributes["tone_underflows"] == 0:
+            break
+    return session, loudspeaker.samples()[before:]
+
+
+def test_a_session_sounds_as_its_log_says(run, loudspeaker):
+    session, samples = hear_a_session(run, loudspeaker)
+    changes = [(event.time_s, event.value) for event in session.of("tone")]  # silence included
+    underflows, commanded = int(session.attributes["tone_underflows"]), {round(hz) for _, hz in changes}
+    assert len(commanded) >= 6, "the tone follows the signal up and down"
+    assert set(session.columns["freq"].tolist()) <= commanded | {0}, "the log has only tones that were commanded"
 
     first = next(i for i, (_, hz) in enumerate(changes) if hz > 0)
     onset = int(np.flatnonzero(np.abs(samples) > AUDIBLE)[0])
     start_s = changes[first][0] - onset / RATE_HZ  # of the recording, on the clock of the session
-    measured = gaps = 0
+    measured, gaps = set(), 0
     for begin_s, end_s, hz in steady(changes[first:], changes[-1][0] + 1.0):
         part = samples[round((begin_s - start_s) * RATE_HZ) : round((end_s - start_s) * RATE_HZ)]
         if hz == 0:
@@ -53,8 +63,8 @@ def test_a_session_sounds_as_its_log_says(run, loudspeaker):
         gaps += dropouts(part)
         if dropouts(part) == 0:
             assert pitch(part) == pytest.approx(hz, rel=0.005)
-            measured += 1
-    assert measured >= 5
+            measured.add(round(hz))
+    assert len(measured) >= 5, "tones of many pitches were heard without a dropout, and measured"
     if underflows == 0:
         assert gaps == 0, "a dropout that nobody has reported"
         steepest = 0.5 * 2 * np.pi * max(hz for _, hz in changes) / RATE_HZ + 0.5 / (RAMP_S * RATE_HZ)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.tones import get_bins, tone_index
+from rig.protocol.tones import get_bins, tone_index
 
 
 @pytest.mark.parametrize(

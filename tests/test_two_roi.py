@@ -1,40 +1,21 @@
 """The script with a rule on several ROIs, and the control arms and the baseline of both scripts."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_session import COLUMNS, check_protocol, direct_dff, finished
 
 import helper as clh
-from conftest import SCRIPT, SHORT, TWO_ROI_SCRIPT
 from rig.baseline import crossings_per_min, threshold_for
-from rig.rule import Rule
+from support.checks import check_protocol, check_rois
+from support.places import SCRIPT, SHORT, TWO_ROI_SCRIPT
+from support.runner import finished
 
 SCRIPTS = [SCRIPT, TWO_ROI_SCRIPT]
 both = pytest.mark.parametrize("script", SCRIPTS, ids=["1roi", "2roi"])
 RULE = SHORT | {"reward_threshold": "0.05"}
-
-
-def check_rois(session):
-    """Check every ROI's column, and the value of the rule, against the stored frames."""
-    cfg = clh.GetConfigValues(session.folder)
-    rule = Rule(cfg["roi_operation"])
-    assert session.columns == COLUMNS + [f"{name}_dff" for name in rule.names]
-    images, n = session.images, round(float(cfg["dff_history"]) * float(cfg["framerate"]))
-    columns = {}
-    for name in rule.names:
-        box = [int(v) for v in cfg[name.lower()].split(",")]
-        columns[name] = direct_dff(images, box, n)
-        np.testing.assert_allclose(session.column(f"{name}_dff"), columns[name], rtol=0, atol=1e-12)
-    expected = [rule({name: values[i] for name, values in columns.items()}) for i in range(len(images))]
-    np.testing.assert_allclose(session.column("roi_dff"), expected, rtol=0, atol=1e-12)
-    threshold, reward = session.column("rew_threshold"), session.column("reward", int)
-    delay = round(float(cfg["reward_delay"]) * float(cfg["framerate"]))
-    for i in np.flatnonzero(reward == 1):
-        assert expected[i - delay] > threshold[i], "rewards only on crossings"
-    return rule
 
 
 @pytest.mark.parametrize(
@@ -51,14 +32,14 @@ def test_rules(run, operation, names):
     finished(run(script=TWO_ROI_SCRIPT, settings=RULE | {"roi_operation": operation, "total_trials": "3"}))
     session = run.session()
     assert check_rois(session).names == names
-    assert session.attribute("divisions_by_zero") == ("/" in operation and "BC_L" in operation.split("/")[-1])
+    assert session.attributes["divisions_by_zero"] == ("/" in operation and "BC_L" in operation.split("/")[-1])
 
 
 def test_protocol_of_the_documented_rule(run):
     finished(run(script=TWO_ROI_SCRIPT, settings=RULE | {"total_trials": "10", "max_trial_dur": "12"}))
     session = run.session()
     check_rois(session)
-    reward = session.column("reward", int)
+    reward = session.columns["reward"]
     assert reward[reward != 0].size == 10
     assert (reward == 1).any(), "the simulated mouse finds out"
     assert (run.data / "expt_2roi_trial_summary.csv").exists()
@@ -68,7 +49,7 @@ def test_an_roi_that_is_no_site(run):
     placed = {"roi_operation": "patch-BC_R", "patch": "30,40,6,5"}
     finished(run(script=TWO_ROI_SCRIPT, settings=RULE | placed | {"total_trials": "1"}))
     session = run.session()
-    assert session.columns[-2:] == ["patch_dff", "BC_R_dff"]
+    assert list(session.columns)[-2:] == ["patch_dff", "BC_R_dff"]
     check_rois(session)
 
 
@@ -100,15 +81,6 @@ def test_unknown_session_type_names_the_five(run, script):
     assert not run.data.exists()
 
 
-def test_the_scripts_differ_in_what_they_are_about_alone():
-    one, two = (script.read_text().split('"""', 2)[2] for script in SCRIPTS)
-    different = set(one.splitlines()) ^ set(two.splitlines())
-    about = re.compile(r"Settings|rule|Rule|rois\[0\]|_dff\"|columns|COLUMNS")
-    assert different
-    assert all(about.search(line) for line in different), different
-    assert len(different) <= 16
-
-
 QUICK = SHORT | {"total_trials": "6", "max_trial_dur": "6", "reward_threshold": "0.03"}
 
 
@@ -121,11 +93,10 @@ def test_session_types(run, script, kind):
     done = finished(run(script=script, settings=QUICK | rates | rule | {"session_type": kind.name}))
     assert f"| {kind.name} |" in done.stdout, "on the status line"
     session = run.session()
-    freq, audio, reward, trial = (session.column(name, int) for name in ("freq", "audio", "reward", "trial"))
+    freq, audio, reward, trial = (session.columns[name] for name in ("freq", "audio", "reward", "trial"))
     playing = (trial > 0) & (reward == 0)
     ends = [np.flatnonzero(trial == n)[-1] for n in range(1, 7)]
-    events = session.table("events")
-    water = [e["frame"] for e in events if e["device"] == b"reward" and b"commanded" in e["detail"]]
+    water = [event.frame for event in session.of("reward", "commanded")]
 
     follows = kind.name.startswith("normal_audio")
     if follows:
@@ -135,7 +106,7 @@ def test_session_types(run, script, kind):
     np.testing.assert_array_equal(audio, freq > 0)
     assert not freq[~playing].any()
 
-    dff, threshold = session.column("roi_dff"), session.column("rew_threshold")
+    dff, threshold = session.columns["roi_dff"], session.columns["rew_threshold"]
     crossed = np.zeros(len(dff), bool)
     crossed[15:] = dff[:-15] > threshold[15:]
     starts = [np.flatnonzero(trial == n)[0] for n in range(1, 7)]
@@ -151,8 +122,8 @@ def test_session_types(run, script, kind):
             assert reward[end] == (1 if success else -1)
             assert not crossed[start:end].any(), "the first crossing ends the trial"
         assert any(reward[end] == 1 for end in ends)
-        paid = kind.name.endswith("normal_reward")
-        assert water == ([end for end in ends if reward[end] == 1] if paid else [])
+        has_water = kind.name.endswith("normal_reward")
+        assert water == ([end for end in ends if reward[end] == 1] if has_water else [])
         rests = {1: 2, -1: 3}
         for end, start in zip(ends, [*starts[1:], len(trial)], strict=True):
             assert start - end == rests[reward[end]] * 15
@@ -167,7 +138,7 @@ def test_reward_delay_is_in_seconds_at_any_framerate(run, script, framerate):
     rule = {"roi_operation": "M1_L"} if script == TWO_ROI_SCRIPT else {}
     finished(run(script=script, settings=settings | rule))
     session = run.session()
-    dff, reward = session.column("roi_dff"), session.column("reward", int)
+    dff, reward = session.columns["roi_dff"], session.columns["reward"]
     rows = np.flatnonzero(reward == 1)
     assert len(rows)
     assert all(dff[i - framerate] > 0.03 for i in rows)
@@ -183,12 +154,12 @@ def test_threshold_follows_the_mouse_and_the_reward_rate_stays_within_bounds(run
     early, late = {}, {}
     for adaptive in ("1", "0"):
         finished(run(script=script, settings=changes | rule | {"adaptive_threshold": adaptive}, seed=3, mouse=adaptive))
-        reward = run.session(adaptive).column("reward", int)
+        reward = run.session(adaptive).columns["reward"]
         half = len(reward) // 2
         early[adaptive], late[adaptive] = ((part == 1).mean() * 5 * 60 for part in (reward[:half], reward[half:]))
     assert late["0"] > 1.2 * early["0"], "rewards per minute: the mouse learns"
     assert 1 < late["1"] < 0.8 * late["0"], "with a threshold that follows, its earnings stay within bounds"
-    threshold = run.session("1").column("rew_threshold")
+    threshold = run.session("1").columns["rew_threshold"]
     assert threshold[-1] > 1.5 * threshold[0]
     assert threshold.min() >= 0.002
 
@@ -200,7 +171,7 @@ def test_half_of_the_trials_are_silent_in_an_order_of_the_seed(run, script):
     for seed in (1, 2, 3):
         finished(run(script=script, settings=never, seed=seed))
         session = run.session()
-        trial, audio = session.column("trial", int), session.column("audio", int)
+        trial, audio = session.columns["trial"], session.columns["audio"]
         orders.append(tuple(bool(audio[trial == n].any()) for n in range(1, 8)))
     assert [sum(order) for order in orders] == [4, 4, 4], "half of seven, rounded"
     assert len(set(orders)) > 1
@@ -210,12 +181,13 @@ def test_half_of_the_trials_are_silent_in_an_order_of_the_seed(run, script):
 def test_baseline(run, script):
     done = finished(run("--baseline", "60", script=script, settings=SHORT | {"spontaneous_rate": "3"}))
     session = run.session()
-    assert len(session.rows) == 900
+    assert len(session) == 900
     for name in ("reward", "trial", "freq", "audio"):
-        assert not session.column(name, int).any()
-    assert set(session.column("rew_threshold")) == {0.04}, "nothing adapts"
-    assert not [e for e in session.table("events") if e["device"] in (b"reward", b"fail", b"tone", b"trial")]
-    signal = session.column("roi_dff")
+        assert not session.columns[name].any()
+    assert set(session.columns["rew_threshold"]) == {0.04}, "nothing adapts"
+    assert not [event for device in ("reward", "fail", "tone", "trial") for event in session.of(device)]
+    assert not len(session.trials)
+    signal = session.columns["roi_dff"]
     rows = re.findall(r"│ (\d\.\d{3}) +│ +(\d+\.\d\d) +│", done.stdout)
     assert len(rows) == 12
     for threshold, rate in rows:
@@ -227,7 +199,7 @@ def test_baseline(run, script):
     upward = sum(a <= chosen < b for a, b in pairwise(signal))
     above = sum(a <= chosen + 0.001 < b for a, b in pairwise(signal))
     assert upward >= 3 > above
-    assert session.attribute("session_type") == "baseline"
+    assert session.attributes["session_type"] == "baseline"
 
 
 @pytest.mark.parametrize("seconds", ["0", "-3", "soon", "nan", "1e9"])
@@ -269,16 +241,29 @@ def test_a_real_mouse(run, real_recording, operation):
     finished(run(script=TWO_ROI_SCRIPT, settings=real))
     session = run.session()
     check_rois(session)
-    reward = session.column("reward", int)
-    assert (reward == 1).sum() >= 2
+    assert (session.columns["reward"] == 1).sum() >= 2
 
 
-def test_check_protocol_is_not_blind(run):
-    """The check that the other tests rely on does fail when a row is wrong."""
+@pytest.mark.parametrize("column", ["reward", "trial", "freq", "roi_dff", "audio"])
+def test_check_protocol_is_not_blind(run, column):
+    """The check that the other tests rely on does fail when a value is wrong."""
     finished(run())
     session = run.session()
     check_protocol(session)
-    outcome = next(row for row in session.rows if row["reward"] != "0")
-    outcome["reward"] = "0"
+    outcome = np.flatnonzero(session.columns["reward"])[0]
+    row = outcome if column in ("reward", "trial") else outcome - 1  # the tone is over at the outcome
+    wrong = session.columns[column].copy()
+    wrong[row] = 0
     with pytest.raises(AssertionError):
-        check_protocol(session)
+        check_protocol(replace(session, columns=session.columns | {column: wrong}))
+
+
+@pytest.mark.parametrize("column", ["roi_dff", "BC_R_dff", "BC_L_dff"])
+def test_check_rois_is_not_blind(run, column):
+    finished(run(script=TWO_ROI_SCRIPT, settings=RULE | {"total_trials": "1"}))
+    session = run.session()
+    check_rois(session)
+    wrong = session.columns[column].copy()
+    wrong[-1] += 1e-9
+    with pytest.raises(AssertionError):
+        check_rois(replace(session, columns=session.columns | {column: wrong}))

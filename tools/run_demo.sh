@@ -15,8 +15,8 @@ else
 fi
 
 window=1 sound=1
-$python -m rig.preview >/dev/null 2>&1 || window=0
-$python -m rig.tone_player --check >/dev/null 2>&1 || sound=0
+$python -c "from rig.screen.window import check_display; check_display()" >/dev/null 2>&1 || window=0
+$python -m rig.commands.tones --check >/dev/null 2>&1 || sound=0
 if ((window)); then
     echo "The preview opens in a window.  Drag an ROI if you like, then press Esc to start."
 else

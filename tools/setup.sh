@@ -18,7 +18,7 @@ packages+=(git xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins)     
 venv_options=()
 if [[ $model == *"Raspberry Pi"* ]]; then
     packages+=(python3-picamera2 python3-rpi-lgpio python3-lgpio python3-pyaudio)
-    venv_options=(--system-site-packages)   # these four exist for the system's Python alone
+    venv_options=(--system-site-packages)   # these four exist only for the system's Python
     PYTHON=/usr/bin/python3
 fi
 

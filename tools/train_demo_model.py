@@ -2,7 +2,7 @@
 
     .venv-clmf/bin/python tools/train_demo_model.py [--steps 2000] [--output FILE]
 
-Everything it learns from is drawn by rig.sim_paw, so nothing but the repository is needed.  It takes a few minutes on a
+Everything it learns from is drawn by rig.simulated.paws, so only the repository is needed.  It takes a few minutes on a
 CPU; the same seed gives the same model on the same machine.  At the end it prints how well the model does, through
 unmodified DeepLabCut-Live, on frames that it has never seen.
 """
@@ -19,9 +19,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from rig.pose import import_dlclive
-from rig.settings import CameraSettings
-from rig.sim_paw import PARTS, PAWS, Part, PawScene
+from rig.devices.pose import import_dlclive
+from rig.settings.common import CameraSettings
+from rig.simulated.paws import PARTS, PAWS, Part, Scene
 
 SIZE = 640, 320  # width, height px of the camera
 RESIZE = 0.5
@@ -46,7 +46,7 @@ def model_config() -> dict[str, Any]:
             "individuals": ["animal"],
             "with_identity": None,
             "synthetic": True,
-            "description": "trained on the drawn mouse of rig.sim_paw alone; it knows no real animal",
+            "description": "trained only on the drawn mouse of rig.simulated.paws; it knows no real animal",
         },
         "model": {
             "backbone": {
@@ -80,7 +80,7 @@ def model_config() -> dict[str, Any]:
 def draw(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return n frames (n, height, width, 3) uint8 BGR and their parts (n, n_parts, 3): x, y px, 1 if visible."""
     random = np.random.default_rng(seed)
-    scenes = [PawScene(CameraSettings(vid_source="drawn", resolution=SIZE, framerate=30, seed=s), "") for s in range(8)]
+    scenes = [Scene(CameraSettings(vid_source="drawn", resolution=SIZE, framerate=30, seed=s), "") for s in range(8)]
     images = np.empty((n, SIZE[1], SIZE[0], 3), np.uint8)
     labels = np.empty((n, len(PARTS), 3))
     for i in range(n):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what tests/test_picamera2.py runs on, a camera without hardware: libcamera with its virtual pipeline, by the
-# script beside this repository, and an environment with the real picamera2 and all that the rig needs.
+# script next to this repository, and an environment with the real picamera2 and all that the rig needs.
 # Harmless when repeated: what is there stays.  Takes some minutes the first time.
 #     [LIBCAMERA_VIRTUAL=FOLDER] tools/virtual_camera.sh        without a folder: ~/libcamera-virtual
 set -euo pipefail
@@ -30,7 +30,7 @@ if [ ! -e "$folder/lib/dmabuf_shim.so" ]; then   # the last thing that is built
     echo "Building libcamera in $folder; what it says goes to $folder.log"
     PREFIX=$folder WORK=$folder.build PY=$PYTHON nice -n 10 bash "$build" >"$folder.log" 2>&1 || {
         tail -n 20 "$folder.log" >&2
-        echo "libcamera could not be built; all of $folder.log tells why." >&2
+        echo "libcamera could not be built; $folder.log says why." >&2
         exit 1
     }
     rm -rf "$folder.build"

@@ -5,15 +5,14 @@ import sys
 from importlib import metadata
 
 import pytest
-from test_window import Hand, changed_lines
 
-from clmf.conftest import BRIEF
-from conftest import end, needs
-from helper import GetConfigValues
+from support.hand import Hand, changed_lines
+from support.places import SHORT_PAWS
+from support.waiting import end, needs
 
 pytestmark = needs("Xvfb", "xdotool")
 SHIPPED_SIZE = {"resolution": "640, 320", "ppmm": "3.5", "start_center": "590, 110", "target_center": "590, 80"}
-SLOW = BRIEF | {"total_trials": "1", "initial_rest_dur": "1", "max_trial_dur": "2", "fail_rest_dur": "1"}
+SLOW = SHORT_PAWS | {"total_trials": "1", "initial_rest_dur": "1", "max_trial_dur": "2", "fail_rest_dur": "1"}
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_drag_and_resize_the_circles_and_press_escape(preview, config, run):
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     new = changed_lines(before, config.read_text())
-    values = GetConfigValues(run.session().folder)
+    values = run.session().settings
     assert values["start_roi"] == "500,150"
     assert "start_roi = 500,150" in new
     radius_px = float(values["target_radius_mm"]) * float(values["ppmm"])
@@ -50,7 +49,7 @@ def test_a_circle_stays_in_the_image(preview, run):
     hand.drag((590, 115), (900, -50))
     hand.press("Escape")
     process.communicate(timeout=60)
-    x, y = (int(v) for v in GetConfigValues(run.session().folder)["start_roi"].split(","))
+    x, y = (int(v) for v in run.session().settings["start_roi"].split(","))
     assert (x, y) == (639 - 14, 14)
 
 
@@ -73,7 +72,7 @@ def test_escape_starts_and_stops(preview, config, run):
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
     assert config.read_text() == before
-    assert run.session().attribute("ended_by") == "stopped with Esc"
+    assert run.session().attributes["ended_by"] == "stopped with Esc"
 
 
 def test_one_opencv_with_windows():

@@ -1,31 +1,34 @@
 """Pose: the contract of both finders, DeepLabCut-Live with the shipped model, and what is refused."""
 
+import csv
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from rig.devices.pose import DlcPose, import_dlclive, open_pose
 from rig.errors import PoseError, SettingsError
-from rig.pose import DlcPose, SimPose, Tracking, open_pose
-from rig.settings import CameraSettings, ClmfSettings, load
-from rig.sim_paw import PARTS, Part, PawScene
+from rig.protocol.tracking import Tracking
+from rig.simulated.paws import PARTS, Part
+from rig.simulated.pose import SimPose
+from support.paws import drawn_mouse, paw_settings
+from support.places import ROOT, SHARED
 
-OPEN_FIELD = ROOT.parent / "shared" / "data" / "openfield"
-SIZE = {"resolution": "640, 320"}
+OPEN_FIELD = SHARED / "data" / "openfield"
+FINDERS = ["dlclive", "simulated"]
 
 
-def clmf(**changes):
-    simulated = {"vid_source": "SimCameraStream", "outputs": "simulated", "tone": "simulated", "seed": "1"}
-    values = simulated | {key: str(value) for key, value in changes.items()}
-    return load(ClmfSettings, ROOT / "config.ini", ClmfSettings.section, values)[0]
+def open_network(**changes):
+    """Open a model with DeepLabCut-Live, before a drawn mouse; by default the shipped one."""
+    return DlcPose(paw_settings(pose="dlclive", **changes), sees_a_mouse=False)
 
 
 @pytest.fixture(scope="module")
 def drawn():
     """300 frames of a mouse that moves by itself, and where its parts are in each."""
-    scene = PawScene(CameraSettings(vid_source="drawn", resolution="640, 320", framerate=30, seed=77), "fl_l")
+    scene = drawn_mouse(seed=77)
     images, parts = [], []
     for i in range(300):
         images.append(scene.render(i / 30, 1000.0, int(i == 1)))
@@ -33,24 +36,38 @@ def drawn():
     return images, parts
 
 
-@pytest.fixture(scope="module", params=["dlclive", "simulated"])
+@pytest.fixture(scope="module", params=FINDERS)
 def finder(request):
-    with open_pose(clmf(pose=request.param)) as pose:
+    """One of the two finders."""
+    with open_pose(paw_settings(pose=request.param), sees_a_mouse=False) as pose:
         yield pose
     pose.close()  # closing twice is harmless
 
 
-def test_contract(finder, drawn):
-    images, _ = drawn
+def test_body_parts_are_those_of_the_drawn_mouse(finder):
     assert finder.body_parts == PARTS
+
+
+def test_a_pose_is_a_place_and_a_likelihood_of_each_part(finder, drawn):
+    pose = finder.get_pose(drawn[0][0])
+    assert (pose.shape, pose.dtype) == ((len(PARTS), 3), np.float64)
+    assert np.isfinite(pose).all()
+    assert ((pose[:, 2] >= 0) & (pose[:, 2] <= 1)).all()
+
+
+def test_a_pose_belongs_to_its_frame(finder, drawn):
+    images, _ = drawn
     first = finder.get_pose(images[0])
     kept = first.copy()
-    assert (first.shape, first.dtype) == ((len(PARTS), 3), np.float64)
-    assert np.isfinite(first).all()
-    assert ((first[:, 2] >= 0) & (first[:, 2] <= 1)).all()
     finder.get_pose(images[-1])
-    np.testing.assert_array_equal(first, kept)  # a pose belongs to its frame
-    np.testing.assert_array_equal(finder.get_pose(images[0]), kept)  # the same frame, the same pose
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_the_same_frame_gives_the_same_pose(finder, drawn):
+    images, _ = drawn
+    first = finder.get_pose(images[0])
+    finder.get_pose(images[-1])
+    np.testing.assert_array_equal(finder.get_pose(images[0]), first)
 
 
 def test_finds_the_parts_of_frames_it_has_never_seen(finder, drawn):
@@ -65,7 +82,7 @@ def test_finds_the_parts_of_frames_it_has_never_seen(finder, drawn):
 
 
 def test_a_hidden_paw_is_unlikely(finder):
-    scene = PawScene(CameraSettings(vid_source="drawn", resolution="640, 320", framerate=30, seed=5), "fl_l")
+    scene = drawn_mouse(seed=5)
     random, likelihoods = np.random.default_rng(3), []
     for _ in range(40):
         parts = {name: Part(*(scene.home(name) + random.normal(0, 4, 2)), name != "fl_l") for name in PARTS}
@@ -73,14 +90,42 @@ def test_a_hidden_paw_is_unlikely(finder):
     assert np.mean(np.array(likelihoods) < 0.5) >= 0.95
 
 
-def test_one_thread_and_a_processor_that_fires_nothing():
+@pytest.fixture
+def networks(monkeypatch):
+    """Every DLCLive that is opened in the test."""
+    import dlclive
+
+    opened = []
+
+    class Watched(dlclive.DLCLive):
+        def __init__(self, *arguments, **values):
+            super().__init__(*arguments, **values)
+            opened.append(self)
+
+    monkeypatch.setattr(dlclive, "DLCLive", Watched)
+    return opened
+
+
+def test_a_network_runs_on_one_thread():
     import torch
+
+    torch.set_num_threads(2)
+    open_network()
+    assert torch.get_num_threads() == 1
+
+
+def test_a_network_has_a_processor_that_fires_nothing(networks):
     from dlclive import Processor
 
-    pose = DlcPose(clmf(pose="dlclive"))
-    assert torch.get_num_threads() == 1
-    assert type(pose._live.processor) is Processor
-    assert pose._live.display is None
+    open_network()
+    (network,) = networks
+    assert type(network.processor) is Processor
+
+
+def test_a_network_opens_no_window(networks):
+    open_network()
+    (network,) = networks
+    assert network.display is None
 
 
 @pytest.mark.parametrize(
@@ -90,37 +135,40 @@ def test_one_thread_and_a_processor_that_fires_nothing():
         (np.full((3, 3), np.nan), "shape (3, 3), finite: False"),
     ],
 )
-def test_a_result_that_is_no_pose_ends_the_session(monkeypatch, result, fragment):
-    pose = DlcPose(clmf(pose="dlclive"))
-    monkeypatch.setattr(pose._live, "get_pose", lambda _: result)
+def test_a_result_that_is_no_pose_ends_the_session(networks, monkeypatch, result, fragment):
+    pose = open_network()
+    (network,) = networks
+    monkeypatch.setattr(network, "get_pose", lambda _: result)
     with pytest.raises(PoseError) as caught:
         pose.get_pose(np.zeros((320, 640, 3), np.uint8))
     assert fragment in str(caught.value)
 
 
-def test_a_network_that_fails_is_one_sentence(monkeypatch):
-    pose = DlcPose(clmf(pose="dlclive"))
+def test_a_network_that_fails_is_one_sentence(networks, monkeypatch):
+    pose = open_network()
+    (network,) = networks
 
     def fails(_):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(pose._live, "get_pose", fails)
+    monkeypatch.setattr(network, "get_pose", fails)
     with pytest.raises(PoseError, match=r"found no pose .*CUDA out of memory"):
         pose.get_pose(np.zeros((320, 640, 3), np.uint8))
 
 
-def test_a_body_part_that_the_model_does_not_know():
-    for kind in ("dlclive", "simulated"):
-        with (
-            pytest.raises(SettingsError, match=r"control_point = tail: .*it has fl_l, fl_r, nose"),
-            open_pose(clmf(pose=kind, control_point="tail")),
-        ):
-            pass
+@pytest.mark.parametrize("kind", FINDERS)
+def test_a_body_part_that_the_model_does_not_know(kind):
+    with (
+        pytest.raises(SettingsError, match=r"control_point = tail: .*it has fl_l, fl_r, nose"),
+        open_pose(paw_settings(pose=kind, control_point="tail"), sees_a_mouse=False),
+    ):
+        pass
 
 
 def test_a_synthetic_model_before_a_real_camera_is_refused():
-    with pytest.raises(SettingsError, match="knows the drawn mouse of SimCameraStream alone, not a real one"):
-        DlcPose(clmf(pose="dlclive", vid_source="OpenCVCameraStream"))
+    settings = paw_settings(pose="dlclive", vid_source="OpenCVCameraStream")
+    with pytest.raises(SettingsError, match="knows only the drawn mouse of SimCameraStream, not a real one"):
+        DlcPose(settings, sees_a_mouse=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model at all"])
@@ -128,19 +176,39 @@ def test_a_file_that_is_no_model(tmp_path, content):
     path = tmp_path / "model.pt"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="DeepLabCut-Live cannot load this model"):
-        DlcPose(clmf(pose="dlclive", dlc_model_path=path))
+        open_network(dlc_model_path=path)
 
 
 def test_an_empty_folder_is_no_model(tmp_path):
     with pytest.raises(SettingsError, match=r"cannot load this model \(Could not determine engine"):
-        DlcPose(clmf(pose="dlclive", dlc_model_path=tmp_path))
+        open_network(dlc_model_path=tmp_path)
 
 
-def test_names_of_a_tensorflow_model():
+class TensorFlowLive:
+    """In place of DLCLive with a TensorFlow model, which cannot be run here."""
+
+    def __init__(self, path, model_type, **_):
+        assert model_type == "base"
+        self.cfg = {"all_joints_names": ["paw", "nose"]}
+
+    def init_inference(self, image):
+        """Nothing is computed."""
+
+    def get_pose(self, image):
+        return np.zeros((2, 3))
+
+    def close(self):
+        """Nothing is open."""
+
+
+def test_names_of_a_tensorflow_model(tmp_path, monkeypatch):
     """TensorFlow is not installed here; the names of such a model come from another place."""
-    pose = DlcPose.__new__(DlcPose)
-    pose._live = type("Live", (), {"cfg": {"all_joints_names": ["paw", "nose"]}})
-    assert pose._about(is_pytorch=False) == (("paw", "nose"), False)
+    for name in ("pose_cfg.yaml", "snapshot.pb"):
+        (tmp_path / name).touch()
+    _, processor, engine = import_dlclive()
+    monkeypatch.setattr("rig.devices.pose.import_dlclive", lambda: (TensorFlowLive, processor, engine))
+    pose = DlcPose(paw_settings(pose="dlclive", dlc_model_path=tmp_path), sees_a_mouse=True)
+    assert pose.body_parts == ("paw", "nose")
 
 
 TRACKS = [
@@ -156,33 +224,28 @@ TRACKS = [
 
 @pytest.mark.parametrize(("frames", "expected", "why"), TRACKS, ids=[why for _, _, why in TRACKS])
 def test_tracking(frames, expected, why):
-    notes = {}
-    tracking = Tracking(0.5, 100.0, notes)
+    tracking = Tracking(min_likelihood=0.5, max_jump_px=100.0)
     assert [tracking.trusts(*frame) for frame in frames] == [bool(e) for e in expected], why
-    assert notes["untracked_frames"] == expected.count(0)
+    assert tracking.untracked_frames == expected.count(0)
 
 
-def test_bench():
-    for kind in ("dlclive", "simulated"):
-        settings = ["--set", f"pose={kind}", "--set", "vid_source=SimCameraStream"]
-        done = subprocess.run(
-            [sys.executable, "-m", "rig.pose", "--frames", "5", *settings],
-            cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        assert "fl_l, fl_r, nose; the control point is fl_l" in done.stdout
-        assert "ms (median)" in done.stdout
+@pytest.mark.parametrize("kind", FINDERS)
+def test_the_command_says_which_parts_the_model_knows_and_how_fast_it_is(kind):
+    settings = ["--set", f"pose={kind}", "--set", "vid_source=SimCameraStream"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rig.commands.pose", "--frames", "5", *settings],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "fl_l, fl_r, nose; the control point is fl_l" in done.stdout
+    assert "ms (median)" in done.stdout
 
 
 def test_the_open_field_model_on_labelled_frames():
     """A real mouse: the pose of labelled frames that the model was not trained on, as far off as measured before."""
     if not OPEN_FIELD.exists():
         pytest.skip("no real mouse here: ../shared is absent")
-    import csv
-
-    import cv2
-
     model = {"dlc_model_path": OPEN_FIELD / "mouse_openfield.pt", "control_point": "snout", "dlc_resize": "0.5"}
-    pose = DlcPose(clmf(pose="dlclive", resolution="640, 480", **model))
+    pose = DlcPose(paw_settings(pose="dlclive", resolution="640, 480", **model), sees_a_mouse=True)
     assert pose.body_parts == ("snout", "leftear", "rightear", "tailbase")
     text = (OPEN_FIELD / "labeled" / "CollectedData_Pranav.csv").read_text()
     rows = list(csv.reader(text.splitlines()))[3:]
@@ -194,7 +257,12 @@ def test_the_open_field_model_on_labelled_frames():
     assert np.median(errors) < 6
 
 
-def test_sim_pose_needs_no_network():
-    assert isinstance(SimPose(clmf(pose="simulated")), SimPose)
-    code = "import rig.pose, sys; assert not {'torch', 'dlclive', 'torchvision'} & sys.modules.keys()"
+def test_the_simulated_finder_is_opened_where_it_is_asked_for():
+    with open_pose(paw_settings(pose="simulated"), sees_a_mouse=False) as pose:
+        assert isinstance(pose, SimPose)
+
+
+def test_the_simulated_finder_needs_no_network():
+    modules = "rig.devices.pose, rig.simulated.pose, sys"
+    code = f"import {modules}; assert not {{'torch', 'dlclive', 'torchvision'}} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,199 @@
+"""The books of a running session: its files, its window, its status line, its troubles."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from rig.devices.image_check import image_trouble
+from rig.ending import signals
+from rig.errors import ToneError
+from rig.files.log import SessionLog
+from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
+from rig.screen.status_line import StatusLine
+from rig.screen.window import Mark
+from rig.session import Act, Rig, Roi
+from rig.terminal import clock
+from roi_manager import Rect
+
+
+@contextmanager
+def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequence[Mark] = ()) -> Iterator["Books"]:
+    """Begin a session: folder, light, trigger; on leaving, silence, all outputs low, the files, the summary.
+
+    Parameters
+    ----------
+    rig : Rig
+    rois : sequence of Rect or Circle
+    columns : sequence of str
+        Of VideoTimestamp.txt.
+    marks : sequence of Mark
+        What is drawn on the frame besides the ROIs.
+    """
+    options = rig.options
+    used = options.settings.with_places(rois)
+    with signals.at_safe_points():
+        log = SessionLog(
+            used,
+            options.mouse_id,
+            rig.trials.session_type,
+            list(columns),
+            rig.events,
+            rig.tally,
+            rig.water,
+            options.fast,
+        )
+        try:
+            with log, StatusLine(used.signal_unit, rig.tally) as status:
+                books = Books(rig, rois, marks, log, status)
+                try:
+                    with running(rig):
+                        yield books
+                    books.end(rig.ended_by)
+                except BaseException as error:
+                    books.end(str(error) or type(error).__name__)
+                    raise
+        finally:
+            rig.summaries.append((log.summary(), log.notes))
+
+
+@contextmanager
+def running(rig: Rig) -> Iterator[None]:
+    """Trigger and light on, and the camera from its first frame; on leaving, silence and all outputs low."""
+    try:
+        rig.outputs.trigger.on()
+        rig.outputs.light.on()
+        rig.camera.begin_session()  # last: the first frame must not have waited
+        yield
+    finally:
+        rig.tone.play(0.0)
+        rig.outputs.all_off()
+        if rig.options.settings.trigger_stop_edge:
+            rig.outputs.trigger.stop_edge()
+            rig.outputs.all_off()
+
+
+def without_numbers(trouble: str) -> str:
+    """Return a trouble without its numbers, which change from frame to frame."""
+    return re.sub(r"\d+(\.\d+)?", "#", trouble)
+
+
+class Books:
+    """The books of a running session.
+
+    Attributes
+    ----------
+    notes : dict
+        What else should be remembered; shown in the summary, stored as attributes of the HDF5 file.
+    """
+
+    def __init__(
+        self, rig: Rig, rois: Sequence[Roi], marks: Sequence[Mark], log: SessionLog, status: StatusLine
+    ) -> None:
+        self.notes, self.folder = log.notes, log.folder
+        self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
+        self._rects = [roi for roi in rois if isinstance(roi, Rect)]
+        self._trouble, self._troubles = "", dict[str, str]()
+        self._trial, self._is_dark = 0, False
+
+    def write(self, act: Act, **values: object) -> None:
+        """Store the frame and its row, and show where the session stands.
+
+        Parameters
+        ----------
+        act : Act
+            What the rig did on this frame; gives the columns freq, reward, trial, audio and lick.
+        **values
+            The experiment's own columns.
+
+        Raises
+        ------
+        RigError
+            The disk is full or fails, the frame has the wrong size, or a device has failed.
+        """
+        step = act.step
+        if not act.is_fresh:
+            self._rig.tally.stale += 1
+            self._rig.events.add("stale frame", act.age_s * 1e3, "ms old; no water")
+        if act.gave_water and self._rig.options.settings.outputs == "gpio":  # a simulated valve gives no water
+            self._log.ledger.add_reward()
+        self._is_dark = self._is_dark or step.goes_dark
+        self._count(step)
+        sounds = {"freq": round(act.hz), "audio": int(act.hz > 0)}
+        protocol = {"reward": act.reward, "trial": step.trial, "lick": int(act.licked)}
+        self._log.write(act.frame, sounds | protocol | values, act.age_s, act.acted_s)
+        self._show(act, values)
+
+    def end(self, reason: str) -> None:
+        """Say why the session has ended, also of the trial that was running."""
+        self._log.ended_by = reason
+        self.notes["tone_underflows"] = self._rig.tone.underflows
+        if self._trial:
+            self._rig.events.add("trial", self._trial, f"end: {reason}")
+
+    def _count(self, step: Step) -> None:
+        tally, events = self._rig.tally, self._rig.events
+        if step.trial and step.trial != self._trial:
+            events.add("trial", step.trial, "start")
+        self._trial = step.trial if step.running else 0
+        if step.outcome != NONE:
+            tally.trials += 1
+            tally.fails += step.outcome == FAIL
+            events.add("trial", step.trial, f"end: {'success' if step.outcome == SUCCESS else 'time is over'}")
+
+    def _show(self, act: Act, values: dict[str, object]) -> None:
+        """Show where the session stands, a few times a second."""
+        now_s = time.monotonic()
+        window_due, status_due = self._rig.window.due(now_s), self._status.due(now_s)
+        if not (window_due or status_due):
+            return
+        settings, trials, step = self._rig.options.settings, self._rig.trials, act.step
+        self._rig.outputs.check()
+        self._note_trouble(act.frame.image)
+        signal, threshold = (float(str(values[name])) for name in (settings.signal_column, settings.threshold_column))
+        left_s, where = trials.seconds_left(act.frame.time_s), trials.describe(step)
+        if status_due:
+            self._status.show(f"{where} | {trials.session_type}", signal, threshold, left_s, self._trouble)
+        if window_due:
+            state = "trouble" if self._trouble else "trial" if step.running else "rest"
+            lines = {where: ""} | self._lines(signal, threshold, left_s)
+            self._rig.window.show(act.frame, self._marks, signal, threshold, lines, state)
+
+    def _note_trouble(self, image: np.ndarray) -> None:
+        """Look at everything that can go wrong without ending the session; note what is new."""
+        settings, unsaved = self._rig.options.settings, self._rig.tally.unsaved
+        tone = self._rig.tone.trouble()
+        disk = f"the disk is too slow: {unsaved} frames not stored" if unsaved else ""
+        picture = "" if self._is_dark else image_trouble(image, settings.max_saturated)
+        found = list(filter(None, (tone, self._rig.lick.trouble(), disk, picture)))
+        trouble = "; ".join(found)
+        if without_numbers(trouble) != without_numbers(self._trouble):
+            self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
+            for one in found:
+                self._troubles.setdefault(without_numbers(one), one)
+            self.notes["troubles"] = "; ".join(self._troubles.values())
+        self._trouble = trouble
+        if tone and settings.tone_required:
+            raise ToneError(f"{tone}; the session ends, because tone_required = 1")
+
+    def _lines(self, signal: float, threshold: float, left_s: float) -> dict[str, str]:
+        """Return what stands next to the picture, {label: value}."""
+        rig, tally = self._rig, self._rig.tally
+        lines = {roi.name: f"{roi.avgDff:+.4f}" for roi in self._rects} if len(self._rects) > 1 else {}
+        lines |= {
+            "signal": f"{signal:+.4f}",
+            "threshold": f"{threshold:.4f}",
+            "tone": f"{rig.tone.hz:.0f} Hz" if rig.tone.hz else "silence",
+            "trials": f"{tally.trials} done",
+            "rewards": f"{tally.rewards}{rig.water.describe()}",
+            "frames": f"{tally.frames}, {tally.lost} lost, {tally.stale} late",
+            "time left": f"at most {clock(left_s)}",
+            "mouse": rig.options.mouse_id,
+        }
+        if rig.options.simulated:
+            lines["simulated"] = ", ".join(rig.options.simulated)
+        if self._trouble:
+            lines["trouble"] = self._trouble
+        return lines

@@ -1,0 +1,64 @@
+"""Show what a camera gives: `python PiCameraStream.py` and its siblings, or `python -m rig.commands.camera`."""
+
+import argparse
+from itertools import islice, pairwise
+
+import numpy as np
+
+from CameraFactory import CameraFactory, Driver
+from rig.ending import run
+from rig.settings.loading import add_config_arguments, load_from_arguments
+from rig.settings.one_roi import OneRoiSettings
+
+
+def main(vid_source: str = "") -> int:
+    """Take frames from a camera, and report on them.
+
+    Parameters
+    ----------
+    vid_source : str
+        The driver; '' for that of config.ini.
+    """
+    parser = argparse.ArgumentParser(
+        prog=None if vid_source else "python -m rig.commands.camera",
+        description=f"Show what {vid_source or 'the camera of config.ini'} captures.",
+    )
+    parser.add_argument("--frames", type=int, default=60, help="how many (default 60)")
+    add_config_arguments(parser, OneRoiSettings.section)
+    args = parser.parse_args()
+    forced = {"vid_source": vid_source} if vid_source else {}
+    settings = load_from_arguments(args.config, args.section, args.set, forced)
+    with CameraFactory.open(settings) as camera:
+        print(report(camera, args.frames))
+    return 0
+
+
+def bench(driver: type[Driver]) -> None:
+    """Run this program for one driver."""
+    run(lambda: main(driver.__name__))
+
+
+def report(camera: CameraFactory, n_frames: int) -> str:
+    """Return a few lines on the next `n_frames` frames: size, rate, jitter, losses, brightness."""
+    frames = [
+        (frame.time_s, frame.image.shape, frame.image.mean(axis=(0, 1)), frame.image.max(axis=(0, 1)))
+        for frame in islice(camera, n_frames)
+    ]
+    if len(frames) < 2:
+        return f"frames: {len(frames)}, too few to say more"
+    periods_ms = np.array([later[0] - earlier[0] for earlier, later in pairwise(frames)]) * 1e3
+    height, width, _ = frames[-1][1]
+    means, peaks = np.mean([f[2] for f in frames], axis=0), np.max([f[3] for f in frames], axis=0)
+    return "\n".join(
+        [
+            f"frames      {len(frames)} of {width} x {height} px, {camera.lost} lost",
+            f"rate        {1e3 / periods_ms.mean():.2f} frames/s, "
+            f"periods {periods_ms.min():.1f} to {periods_ms.max():.1f} ms",
+            "mean        blue {:.1f}, green {:.1f}, red {:.1f} of 255".format(*means),
+            "brightest   blue {}, green {}, red {} of 255".format(*peaks),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    run(main)

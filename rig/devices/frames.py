@@ -1,0 +1,112 @@
+"""A frame, and how a camera thread hands it to the loop."""
+
+import queue
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from rig.errors import CameraError
+
+
+class Frame(NamedTuple):
+    """One image of the camera.
+
+    Attributes
+    ----------
+    number : int
+        Counted by the camera: a gap means that frames were lost.
+    time_s : float
+        The clock of the experiment.  A camera's capture time on the monotonic clock; for simulated and
+        replayed frames the time at which they belong, however fast they come.
+    captured_s : float
+        When the frame was captured, on the monotonic clock of this machine.
+    image : array (height, width, 3) uint8, BGR
+        Belongs only to this frame: no driver writes into it later.
+    known_age_s : float or None
+        How old the frame is when it is decided on, where that does not depend on this machine: as recorded in a
+        replay, 0 in a simulation that runs as fast as it can.
+    """
+
+    number: int
+    time_s: float
+    captured_s: float
+    image: np.ndarray
+    known_age_s: float | None = None
+
+    def age_s(self) -> float:
+        """Return how old the frame is now, s."""
+        return time.monotonic() - self.captured_s if self.known_age_s is None else self.known_age_s
+
+
+class Numbering:
+    """Numbers frames by their times, for cameras that do not count them: a gap of n periods skips n - 1 numbers.
+
+    Parameters
+    ----------
+    framerate : float
+    """
+
+    def __init__(self, framerate: float) -> None:
+        self._framerate = framerate
+        self._number, self._previous_s = -1, 0.0
+
+    def number(self, captured_s: float) -> int:
+        """Return the number of the frame captured at this time, from 0."""
+        periods = round((captured_s - self._previous_s) * self._framerate) if self._number >= 0 else 1
+        self._number += max(1, periods)
+        self._previous_s = captured_s
+        return self._number
+
+
+class FrameQueue:
+    """Hands every frame over once and in order.
+
+    When the loop is so late that the queue is full, the newest frame is left out; its number is
+    missing then, and so the loss is counted where all losses are.
+
+    Parameters
+    ----------
+    size : int
+        How many frames may wait.
+    timeout_s : float
+        How long `get` waits before it reports that the camera has stopped.
+    """
+
+    def __init__(self, size: int, timeout_s: float) -> None:
+        self._queue: queue.Queue[Frame] = queue.Queue(size)
+        self._timeout_s = timeout_s
+        self._error: Exception | None = None
+
+    def put(self, frame: Frame) -> None:
+        """Hand a frame over; called by the camera's thread, which must never wait."""
+        try:
+            self._queue.put_nowait(frame)
+        except queue.Full:
+            return  # the gap in the numbers shows it
+
+    def fail(self, error: Exception) -> None:
+        """Let the loop's next `get` raise `error`, at the latest when it has taken what waits."""
+        self._error = error
+
+    def get(self) -> Frame:
+        """Return the next frame; wait for it.
+
+        Raises
+        ------
+        CameraError
+            No frame came within the time-out, or the camera's thread failed.
+        """
+        if self._error and self._queue.empty():
+            raise self._error
+        try:
+            return self._queue.get(timeout=self._timeout_s)
+        except queue.Empty:
+            raise self._error or CameraError(
+                f"the camera gave no new frame for {self._timeout_s:g} s; check its cable, then start again"
+            ) from None
+
+    def clear(self) -> None:
+        """Drop what waits."""
+        while not self._queue.empty():
+            self._queue.get_nowait()

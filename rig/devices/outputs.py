@@ -1,0 +1,227 @@
+"""Reward, fail, light and trigger.  `python -m rig.commands.outputs` tries them one by one."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from rig.devices.valve_guard import GpioPins
+from rig.errors import OutputError
+from rig.events import Events
+from rig.settings.common import RigSettings
+from rig.settings.fields import ROOT
+
+READY_WITHIN_S = 10.0
+ANSWERS_WITHIN_S = 2.0
+STUCK = "the guard of the output pins does not answer and was ended"
+STOP_EDGE_S = 0.05
+NAMES = ("reward", "fail", "light", "trigger")
+
+
+class Output:
+    """One output pin, driven by the guard."""
+
+    def __init__(self, name: str, outputs: "Outputs") -> None:
+        self.name = name
+        self._outputs = outputs
+
+    def on(self) -> None:
+        """Drive the pin high."""
+        self._outputs.command(f"on {self.name}")
+        self._outputs.events.add(self.name, 1, "commanded: on")
+
+    def off(self) -> None:
+        """Drive the pin low."""
+        self._outputs.command(f"off {self.name}")
+        self._outputs.events.add(self.name, 0, "commanded: off")
+
+    def pulse(self, seconds: float) -> None:
+        """Drive the pin high now and low after `seconds`, kept by the guard's clock."""
+        self._outputs.command(f"pulse {self.name} {seconds:.6f}")
+        self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s")
+
+    def stop_edge(self) -> None:
+        """Give a device that starts and stops on rising edges its last one: low, high, low."""
+        self.off()
+        time.sleep(STOP_EDGE_S)
+        self.on()
+        time.sleep(STOP_EDGE_S)
+        self.off()
+
+
+class PinLock:
+    """One process at a time may hold the pins of this computer; the second gets an error that names the first.
+
+    Raises
+    ------
+    OutputError
+        Another process holds them.
+    """
+
+    def __init__(self) -> None:
+        path = Path(tempfile.gettempdir(), "clopy_pins.lock")
+        if not path.exists():
+            path.touch()
+            path.chmod(0o666)  # the next user of this computer must be able to take it
+        try:
+            self._file = path.open("r+", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"the lock of the output pins cannot be taken ({error}); remove {path}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = self._file.read().strip()
+            self._file.close()
+            raise OutputError(f"the output pins are held by {holder}; end that first") from None
+        self._file.truncate(0)
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        self._file.write(f"process {os.getpid()} since {datetime.now():%H:%M:%S}: {command}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Let others have the pins; harmless when repeated."""
+        self._file.close()
+
+
+class Outputs:
+    """The output pins of a rig.
+
+    The pins belong to the guard, a separate process (see `rig.devices.valve_guard`), real and simulated ones
+    alike: it ends the pulses and takes all pins low when this process ends, in whatever way.
+
+    Parameters
+    ----------
+    settings : RigSettings
+    events : Events
+        Every command is noted here, and every edge with the time at which the guard drove it.
+
+    Attributes
+    ----------
+    reward, fail, light, trigger : Output
+
+    Raises
+    ------
+    OutputError
+        The pins cannot be had; later, from any command, the guard has died.
+    """
+
+    def __init__(self, settings: RigSettings, events: Events) -> None:
+        self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
+        self.events, self._settings = events, settings
+        self._lock = PinLock() if settings.outputs == "gpio" else None
+        self._error = ""
+        self._ready, self._low = threading.Event(), threading.Event()
+        self._closing = False
+        self._pinged_s = 0.0  # 0 when no answer is awaited
+        command = [sys.executable, "-m", "rig.devices.valve_guard", "--numbering", settings.pin_numbering]
+        command += ["--max-open", f"reward={settings.max_valve_open_s}"]
+        command += ["--simulated"] if settings.outputs == "simulated" else []
+        command += [f"{name}={pin}" for name, pin in settings.pins().items()]
+        # In another session of processes: Ctrl-C in the terminal must reach the script, not the guard.
+        self._guard = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        self._listener = threading.Thread(target=self._listen, name="guard listener", daemon=True)
+        self._listener.start()
+        if not self._ready.wait(READY_WITHIN_S) or self._error:
+            self.close()
+            raise OutputError(self._error or "the guard of the output pins did not start")
+
+    def command(self, line: str) -> None:
+        """Send one command to the guard."""
+        if self._error or self._closing:
+            raise OutputError(self._error or "the output pins are closed")
+        assert self._guard.stdin is not None
+        try:
+            self._guard.stdin.write(line.encode() + b"\n")
+        except OSError:
+            self._listener.join(ANSWERS_WITHIN_S)  # it takes the pins low
+            raise OutputError(self._error or "the guard of the output pins has died") from None
+
+    def all_off(self) -> None:
+        """Drive every pin low, pulses included, and wait until it is done; OutputError if the guard cannot."""
+        self._low.clear()
+        self.command("all_off")
+        if not self._low.wait(ANSWERS_WITHIN_S):
+            self._give_up()
+        if self._error:
+            raise OutputError(self._error)
+
+    def check(self) -> None:
+        """Raise OutputError if the guard has died or does not answer; called a few times a second."""
+        if self._pinged_s and time.monotonic() - self._pinged_s > ANSWERS_WITHIN_S:
+            self._give_up()
+        if self._error:
+            raise OutputError(self._error)
+        if not self._pinged_s:
+            self._pinged_s = time.monotonic()
+            self.command("ping")
+
+    def _give_up(self) -> None:
+        """End a guard that does not answer; its pins are released by that."""
+        self._error = self._error or STUCK
+        self._guard.kill()
+
+    def _listen(self) -> None:
+        assert self._guard.stdout is not None
+        for line in iter(self._guard.stdout.readline, b""):
+            kind, _, rest = line.decode().strip().partition(" ")
+            if kind == "edge":
+                name, level, when_s = rest.split()
+                self.events.add(name, int(level), "driven", float(when_s))
+            elif kind == "error":
+                self._error = f"the output pins failed: {rest}"
+            elif kind == "pong":
+                self._pinged_s = 0.0
+            elif kind == "low":
+                self._low.set()
+            else:
+                self._ready.set()
+        if self._guard.wait() != 0 or not self._closing:
+            lowered = self._lower_myself()
+            self._error = self._error or f"the guard of the output pins has died; {lowered}"
+        self._ready.set()
+        self._low.set()
+
+    def _lower_myself(self) -> str:
+        """Take every pin low from this process: what a dead guard drove may have stayed high.  Return how it went."""
+        if self._settings.outputs != "gpio":
+            return "its simulated pins are gone with it"
+        try:
+            pins = GpioPins(self._settings.pin_numbering)
+            for name, pin in self._settings.pins().items():
+                pins.claim(pin)
+                self.events.add(name, 0, "driven by the script")
+        except Exception as error:
+            return f"its pins could not be taken low ({error}): shut the valve by hand"
+        return "the script has taken all pins low"
+
+    def close(self) -> None:
+        """Take all pins low and end the guard; harmless when repeated."""
+        self._closing = True
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        try:
+            self._guard.wait(ANSWERS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._give_up()
+            self._guard.wait(READY_WITHIN_S)
+        self._listener.join(READY_WITHIN_S)
+        assert self._guard.stdout is not None
+        self._guard.stdout.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+        if kind is None and self._error:
+            raise OutputError(self._error)

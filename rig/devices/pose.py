@@ -1,0 +1,210 @@
+"""DeepLabCut-Live behind one small contract: where the body parts are in a frame.
+
+`python -m rig.commands.pose` says which body parts the model of config.ini knows, and how long a frame takes.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from rig.errors import PoseError, SettingsError
+from rig.settings.clmf import ClmfSettings
+from rig.terminal import console
+
+WARM_UP_FRAMES = 5  # the first ones allocate memory and choose kernels
+NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+
+MISSING = (
+    "DeepLabCut-Live is not installed ({error}); run 'make setup', "
+    "or add --set pose=simulated to try without it on the simulated mouse"
+)
+
+
+class Pose(Protocol):
+    """What finds the body parts."""
+
+    @property
+    def body_parts(self) -> tuple[str, ...]:
+        """Their names, in the order of the pose."""
+
+    def get_pose(self, image: np.ndarray) -> np.ndarray:
+        """Return x, y (px) and likelihood of each body part, (n, 3) float64, of an image (height, width, 3) uint8 BGR.
+
+        Raises
+        ------
+        PoseError
+            The result cannot be used.
+        """
+
+    def close(self) -> None:
+        """Give everything back; harmless when repeated."""
+
+
+class DlcPose:
+    """A trained network, run by DeepLabCut-Live.
+
+    It is warmed up here on frames of the real size, so that the first frame of a session is as fast as the others.
+
+    Parameters
+    ----------
+    settings : ClmfSettings
+    sees_a_mouse : bool
+        The camera may show a real mouse, so a model that knows only drawn ones is refused.
+
+    Attributes
+    ----------
+    body_parts : tuple of str
+
+    Raises
+    ------
+    PoseError
+        DeepLabCut-Live is missing, or gives something other than a pose.
+    SettingsError
+        The model cannot be loaded, does not know the control point, or was trained on drawn mice and is used with a
+        real camera.
+    """
+
+    def __init__(self, settings: ClmfSettings, sees_a_mouse: bool) -> None:
+        live, processor, engine = import_dlclive()
+        path = Path(settings.dlc_model_path)
+        width, height = settings.resolution
+        black = np.zeros((height, width, 3), np.uint8)
+        console.print(f"loading the model {path.name} ...")
+        try:
+            is_pytorch = engine.from_model_path(path) == engine.PYTORCH
+            if is_pytorch:
+                run_on_one_thread()
+            self._live = live(
+                str(path),
+                model_type="pytorch" if is_pytorch else "base",
+                processor=processor(),  # the plain one: it moves no pose and fires nothing
+                display=False,
+                resize=settings.dlc_resize,
+                device=settings.dlc_device if is_pytorch else None,
+            )
+            self._live.init_inference(black)
+            self.body_parts, is_synthetic = self._about(is_pytorch)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise SettingsError(f"dlc_model_path = {path}: DeepLabCut-Live cannot load this model ({reason})") from None
+        if is_synthetic and sees_a_mouse:
+            raise SettingsError(
+                f"dlc_model_path = {path}: this model knows only the drawn mouse of SimCameraStream, not a real one; "
+                "name a model that was trained on your camera, or add --simulate"
+            )
+        for _ in range(WARM_UP_FRAMES):
+            self.get_pose(black)
+
+    def get_pose(self, image: np.ndarray) -> np.ndarray:
+        try:
+            pose = np.array(self._live.get_pose(image), float)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise PoseError(
+                f"DeepLabCut-Live found no pose ({type(error).__name__}: {reason}); check model and GPU"
+            ) from None
+        if pose.shape != (len(self.body_parts), 3) or not np.isfinite(pose).all():
+            raise PoseError(
+                f"DeepLabCut-Live gave a pose of shape {pose.shape}, finite: {np.isfinite(pose).all()}, where finite "
+                f"x, y and likelihood of {len(self.body_parts)} body parts are needed; check the model"
+            )
+        return pose
+
+    def close(self) -> None:
+        self._live.close()
+
+    def _about(self, is_pytorch: bool) -> tuple[tuple[str, ...], bool]:
+        """Return the body parts of the model, and whether it knows only drawn mice."""
+        if not is_pytorch:
+            return tuple(self._live.cfg["all_joints_names"]), False
+        metadata = self._live.read_config()["metadata"]
+        return tuple(metadata["bodyparts"]), bool(metadata.get("synthetic"))
+
+
+@contextmanager
+def open_pose(settings: ClmfSettings, sees_a_mouse: bool) -> Iterator[Pose]:
+    """Open what the setting `pose` names; closed on leaving.
+
+    Parameters
+    ----------
+    settings : ClmfSettings
+    sees_a_mouse : bool
+        The camera may show a real mouse.
+    """
+    pose: Pose
+    if settings.pose == "simulated":
+        from rig.simulated.pose import SimPose
+
+        pose = SimPose(settings.resolution[1])
+    else:
+        pose = DlcPose(settings, sees_a_mouse)
+    try:
+        check_control_point(settings, pose.body_parts)
+        yield pose
+    finally:
+        pose.close()
+
+
+def columns_of(body_parts: tuple[str, ...]) -> list[str]:
+    """Return the columns of the pose in VideoTimestamp.txt: three for each body part."""
+    return [f"{part}_{what}" for part in body_parts for what in ("x", "y", "likelihood")]
+
+
+def check_control_point(settings: ClmfSettings, body_parts: tuple[str, ...]) -> None:
+    """Raise SettingsError if the model does not know the body part that is trained."""
+    if settings.control_point not in body_parts:
+        raise SettingsError(
+            f"control_point = {settings.control_point}: the model has no such body part; it has {', '.join(body_parts)}"
+        )
+
+
+def import_dlclive() -> tuple[Any, Any, Any]:
+    """Return DLCLive, Processor and Engine of DeepLabCut-Live.
+
+    Raises
+    ------
+    PoseError
+        It is not installed.
+    """
+    try:
+        mend_torchvision()
+        from dlclive import DLCLive, Processor
+        from dlclive.engine import Engine
+    except ImportError as error:
+        raise PoseError(MISSING.format(error=error)) from None
+    return DLCLive, Processor, Engine
+
+
+def mend_torchvision() -> None:
+    """Let a torchvision that was built for CUDA be imported together with a torch that was built for the CPU.
+
+    Such a torchvision brings no operators for this torch, and fails where it describes them.  Once they are declared,
+    it can be imported; everything works but models that first detect the animal (top-down), which need the operators.
+    """
+    import torch
+
+    for operator in ("nms", "qnms"):
+        try:
+            importlib.import_module("torchvision")
+        except RuntimeError as error:
+            if f"torchvision::{operator} does not exist" not in str(error):
+                raise PoseError(f"torchvision does not fit to torch {torch.__version__} ({error})") from None
+            torch.library.define(f"torchvision::{operator}", NMS)
+            for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+                del sys.modules[name]
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        raise PoseError(f"torchvision does not fit to torch {torch.__version__} ({error})") from None
+
+
+def run_on_one_thread() -> None:
+    """Let torch compute only in this thread: a second one gains a millisecond, and costs seconds under load."""
+    import torch
+
+    torch.set_num_threads(1)

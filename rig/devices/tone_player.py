@@ -1,0 +1,152 @@
+"""The tone: PyAudio in a separate process, so that nothing the script does can make it stutter.
+
+`python -m rig.commands.tones` plays all tones.
+"""
+
+import mmap
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rig.devices.tone_process import Shared
+from rig.errors import ToneError
+from rig.events import Events
+from rig.settings.fields import ROOT
+
+STARTED_WITHIN_S = 10.0
+SILENT_FOR_S = 1.0  # when there was no callback for this time, the sound is gone
+
+
+class Tone(Protocol):
+    """What plays the tone.
+
+    Attributes
+    ----------
+    hz : float
+        Commanded frequency, 0 for silence.
+    underflows : int
+        How often the loudspeaker ran out of samples.
+    """
+
+    hz: float
+
+    @property
+    def underflows(self) -> int: ...
+
+    def play(self, hz: float) -> None:
+        """Play this frequency from now on; 0 is silence."""
+
+    def trouble(self) -> str:
+        """Return what is wrong with the sound, nothing when all is well."""
+
+    def stop(self) -> None:
+        """Fade out and end; harmless when repeated."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None: ...
+
+
+class TonePlayer:
+    """The loudspeaker; see `Tone`.
+
+    Parameters
+    ----------
+    volume : float
+        Full scale is 1.
+    events : Events
+        Every change of the commanded frequency is noted here.
+
+    Raises
+    ------
+    ToneError
+        There is no PyAudio, no loudspeaker, or it does not run.
+    """
+
+    def __init__(self, volume: float, events: Events) -> None:
+        self.hz = 0.0
+        self._events = events
+        with tempfile.TemporaryFile() as file:
+            file.truncate(mmap.PAGESIZE)
+            self._shared = Shared(file.fileno())
+            self._shared.volume = volume
+            self._player = subprocess.Popen(
+                [sys.executable, "-m", "rig.devices.tone_process", str(file.fileno())],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # ALSA writes a hundred lines on devices that are absent, and on underruns
+                pass_fds=[file.fileno()],
+                start_new_session=True,  # Ctrl-C must reach only the script
+            )
+        self._wait_until_it_runs()
+
+    def play(self, hz: float) -> None:
+        if hz != self.hz:
+            self.hz = hz
+            self._shared.hz = hz
+            self._events.add("tone", hz)
+
+    def trouble(self) -> str:
+        if self._player.poll() is not None:
+            return "the tone player has died"
+        if time.monotonic() - self._shared.called_back_s > SILENT_FOR_S:
+            return "the sound has stopped: the sound server or the device is gone"
+        return ""
+
+    @property
+    def underflows(self) -> int:
+        return int(self._shared.underflows)
+
+    def stop(self) -> None:
+        if self._player.poll() is None:
+            self.play(0.0)
+            assert self._player.stdin is not None
+            self._player.stdin.close()
+            try:
+                self._player.wait(STARTED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self._player.kill()
+                self._player.wait()
+        for pipe in (self._player.stdin, self._player.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def _wait_until_it_runs(self) -> None:
+        deadline = time.monotonic() + STARTED_WITHIN_S
+        while self._shared.callbacks < 10:
+            if self._player.poll() is not None:
+                assert self._player.stdout is not None
+                reason = self._player.stdout.read().decode().strip()
+                self.stop()
+                status = self._player.returncode
+                raise ToneError(
+                    reason or f"the tone player did not start (status {status}); try without: --set tone=simulated"
+                )
+            if time.monotonic() > deadline:
+                self.stop()
+                raise ToneError(
+                    f"the sound device opened but played nothing for {STARTED_WITHIN_S:g} s; "
+                    "check the sound server, or try without sound: --set tone=simulated"
+                )
+            time.sleep(0.01)
+
+    def __enter__(self) -> "TonePlayer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+
+def open_tone(kind: str, volume: float, events: Events) -> Tone:
+    """Open the loudspeaker that the setting `tone` names."""
+    if kind == "simulated":
+        from rig.simulated.tone import SimTone
+
+        return SimTone(events)
+    return TonePlayer(volume, events)

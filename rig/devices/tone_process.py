@@ -1,0 +1,122 @@
+"""Makes the sound: a separate process, started by `rig.devices.tone_player`, that no other work can hold up.
+
+It imports next to nothing: 64 samples are so few that plain Python makes them about as fast as numpy would.  Script and
+process share one page of memory.  Its values are written eight bytes at a time, so no lock is needed.
+"""
+
+import math
+import mmap
+import sys
+import time
+from array import array
+
+RATE_HZ = 48000
+BUFFER_FRAMES = 64  # 1.3 ms: a tone is heard 9 ms after it was commanded
+RAMP_S = 0.005
+MISSING = (
+    "PyAudio is not installed; run 'make setup', or on a Raspberry Pi 'sudo apt install python3-pyaudio', "
+    "or try without sound: --set tone=simulated"
+)
+VALUES = ("hz", "volume", "callbacks", "underflows", "called_back_s")
+
+
+class Shared:
+    """The page of memory that script and process share.
+
+    Parameters
+    ----------
+    fd : int
+        Of a file of one page.
+
+    Attributes
+    ----------
+    hz, volume : float
+        Commanded; 0 Hz is silence.
+    callbacks, underflows : float
+        Counted by the process.
+    called_back_s : float
+        When it last made samples, on the monotonic clock.
+    """
+
+    hz: float
+    volume: float
+    callbacks: float
+    underflows: float
+    called_back_s: float
+
+    def __init__(self, fd: int) -> None:
+        self.__dict__["_values"] = memoryview(mmap.mmap(fd, mmap.PAGESIZE)).cast("d")
+
+    def __getattr__(self, name: str) -> float:
+        return float(self.__dict__["_values"][VALUES.index(name)])
+
+    def __setattr__(self, name: str, value: float) -> None:
+        self.__dict__["_values"][VALUES.index(name)] = value
+
+
+class Synthesizer:
+    """Makes the samples: one phase that never jumps, and 5 ms ramps at on and off.
+
+    Parameters
+    ----------
+    rate_hz : int
+    """
+
+    def __init__(self, rate_hz: int = RATE_HZ) -> None:
+        self._rate_hz = rate_hz
+        self._phase = self._gain = self._hz = 0.0
+
+    def render(self, hz: float, volume: float, n: int) -> "array[float]":
+        """Return the next `n` samples, float32; 0 Hz fades out at the old pitch."""
+        if hz > 0:
+            self._hz = hz
+        step, ramp = math.tau * self._hz / self._rate_hz, volume / (RAMP_S * self._rate_hz)
+        target = volume if hz > 0 else 0.0
+        phase, self._phase = self._phase, (self._phase + n * step) % math.tau
+        if self._gain == target:
+            sin = math.sin
+            return array("f", [target * sin(phase + i * step) for i in range(1, n + 1)] if target else bytes(4 * n))
+        samples = array("f")
+        for i in range(1, n + 1):
+            up = self._gain < target
+            self._gain = min(self._gain + ramp, target) if up else max(self._gain - ramp, target)
+            samples.append(math.sin(phase + i * step) * self._gain)
+        return samples
+
+
+def serve(fd: int) -> int:
+    """Play what the shared memory says until standard input ends; return the exit status."""
+    try:
+        import pyaudio
+    except ImportError as error:
+        print(f"{MISSING} ({error})")
+        return 1
+    shared, synthesizer = Shared(fd), Synthesizer()
+
+    def callback(_input: object, n: int, _time: object, status: int) -> tuple[bytes, int]:
+        samples = synthesizer.render(shared.hz, shared.volume, n)
+        shared.callbacks += 1
+        shared.underflows += bool(status & pyaudio.paOutputUnderflow)
+        shared.called_back_s = time.monotonic()
+        return samples.tobytes(), pyaudio.paContinue
+
+    audio = pyaudio.PyAudio()
+    try:
+        stream = audio.open(
+            RATE_HZ, 1, pyaudio.paFloat32, output=True, frames_per_buffer=BUFFER_FRAMES, stream_callback=callback
+        )
+    except OSError as error:
+        print(f"no sound device can play ({error.args[-1]}); connect one, or try without: --set tone=simulated")
+        audio.terminate()
+        return 1
+    sys.stdin.buffer.read()
+    shared.hz = 0.0
+    time.sleep(4 * RAMP_S)  # let it fade
+    stream.stop_stream()
+    stream.close()
+    audio.terminate()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(serve(int(sys.argv[1])))

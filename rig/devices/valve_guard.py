@@ -1,0 +1,210 @@
+"""The guard: a separate process, the only one that owns the output pins, so that no valve stays open.
+
+It ends every pulse by its own clock, and takes all pins low when its input ends, which happens when the
+script dies, whatever killed it.  `rig.devices.outputs` starts it and speaks to it, one line a command:
+
+    pulse NAME SECONDS      high now, low after this time
+    on NAME / off NAME
+    all_off                 every pin low, pulses included; answers `low`
+    ping                    answers `pong`
+
+It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), or
+`error SENTENCE` before it takes all pins low and ends.
+"""
+
+import argparse
+import contextlib
+import math
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+from typing import Any, Protocol
+
+MISSING_GPIO = (
+    "the library RPi.GPIO does not work here ({reason}); on a Raspberry Pi install it with "
+    "'sudo apt install python3-rpi-lgpio', or try without outputs: --set outputs=simulated"
+)
+
+
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Pins(Protocol):
+    """What drives the levels."""
+
+    def claim(self, pin: int) -> None:
+        """Make the pin an output and take it low."""
+
+    def write(self, pin: int, level: int) -> None:
+        """Drive the pin."""
+
+
+def import_gpio() -> Any:
+    """Return the module RPi.GPIO, or what stands in for it on this computer; it may raise anything."""
+    os.environ.setdefault("LG_WD", tempfile.gettempdir())  # lgpio leaves a FIFO in its working directory
+    from RPi import GPIO
+
+    GPIO.setwarnings(False)
+    return GPIO
+
+
+class GpioPins:
+    """Pins of a Raspberry Pi (rpi-lgpio) or a Jetson (Jetson.GPIO), both by the API of RPi.GPIO."""
+
+    def __init__(self, numbering: str) -> None:
+        try:
+            self._gpio = import_gpio()
+        except Exception as error:
+            raise RuntimeError(MISSING_GPIO.format(reason=error)) from error
+        self._gpio.setmode(getattr(self._gpio, numbering))
+
+    def claim(self, pin: int) -> None:
+        self._gpio.setup(pin, self._gpio.OUT, initial=self._gpio.LOW)
+
+    def write(self, pin: int, level: int) -> None:
+        self._gpio.output(pin, level)
+
+
+class Guard:
+    """Keeps levels and the ends of pulses.
+
+    Parameters
+    ----------
+    pins : Pins
+    names : dict
+        {output name: pin}.
+    max_open_s : dict
+        {output name: s}: an output named here, the valve, goes low this long after it went high, whatever is asked for.
+    """
+
+    def __init__(self, pins: Pins, names: dict[str, int], max_open_s: dict[str, float]) -> None:
+        self._pins, self._names, self._max_open_s = pins, names, max_open_s
+        self._rose_s: dict[str, float] = {}
+        self._ends_s: dict[str, float] = {}
+        self._levels = dict.fromkeys(names, 0)
+        for pin in names.values():
+            pins.claim(pin)
+
+    def command(self, line: str) -> None:
+        """Carry out one line."""
+        verb, *arguments = line.split()
+        if verb == "all_off":
+            self.all_low()
+            say("low")
+            return
+        if verb == "ping":
+            say("pong")
+            return
+        name = arguments[0]
+        if verb == "off":
+            self._lower(name)
+        else:
+            self._raise(name, float(arguments[1]) if verb == "pulse" else math.inf)
+
+    def end_due_pulses(self) -> float | None:
+        """Close what is due; return the seconds until the next pulse ends, None without one."""
+        now = time.monotonic()
+        for name in [name for name, end_s in self._ends_s.items() if end_s <= now]:
+            self._lower(name)
+        next_s = min(self._ends_s.values(), default=math.inf)
+        return max(0.0, next_s - now) if next_s < math.inf else None
+
+    def all_low(self) -> None:
+        """Take every pin low; a pin that fails must not keep the others high."""
+        for name in self._names:
+            try:
+                self._lower(name)
+            except Exception as error:
+                say(f"error {name} could not be taken low: {error}")
+
+    def _raise(self, name: str, seconds: float) -> None:
+        """Drive a pin high; a pulse that comes while it is high lengthens it, but not beyond the maximum."""
+        self._drive(name, 1)
+        now = time.monotonic()
+        rose_s = self._rose_s.setdefault(name, now)
+        ends_s = max(now + seconds, self._ends_s.get(name, 0.0))
+        ends_s = min(ends_s, rose_s + self._max_open_s.get(name, math.inf))
+        self._ends_s[name] = ends_s
+
+    def _lower(self, name: str) -> None:
+        self._ends_s.pop(name, None)
+        self._rose_s.pop(name, None)
+        self._drive(name, 0)
+
+    def _drive(self, name: str, level: int) -> None:
+        self._pins.write(self._names[name], level)
+        if level != self._levels[name]:
+            self._levels[name] = level
+            say(f"edge {name} {level} {time.monotonic():.6f}")
+
+
+def open_pins(simulated: bool, numbering: str) -> Pins:
+    """Return the pins of this computer, or simulated ones."""
+    if simulated:
+        from rig.simulated.pins import SimulatedPins
+
+        return SimulatedPins()
+    return GpioPins(numbering)
+
+
+def say(line: str) -> None:
+    """Answer the script; it may be gone already, which must not stop the guard from closing."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), (line + "\n").encode())
+
+
+def serve(guard: Guard) -> None:
+    """Carry out commands until the input ends."""
+    stdin, rest = sys.stdin.fileno(), b""
+    while True:
+        ready, _, _ = select.select([stdin], [], [], guard.end_due_pulses())
+        if not ready:
+            continue
+        data = os.read(stdin, 4096)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            guard.command(line.decode())
+
+
+def end(number: int, _: object) -> None:
+    """End on the first signal; no other one may interrupt the closing."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def main() -> int:
+    """Own the pins until the input or a signal ends it."""
+    parser = argparse.ArgumentParser(description="Owns the output pins; started by rig.devices.outputs.")
+    parser.add_argument("--simulated", action="store_true")
+    parser.add_argument("--numbering", default="BCM")
+    parser.add_argument("--max-open", action="append", default=[], metavar="NAME=SECONDS")
+    parser.add_argument("pins", nargs="+", metavar="NAME=PIN")
+    args = parser.parse_args()
+    names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
+    max_open_s = {name: float(seconds) for name, seconds in (pair.split("=") for pair in args.max_open)}
+    for number in ENDING:
+        signal.signal(number, end)
+    try:
+        guard = Guard(open_pins(args.simulated, args.numbering), names, max_open_s)
+    except Exception as error:
+        say(f"error {error}")
+        return 1
+    try:
+        say("ready")
+        serve(guard)
+    except Exception as error:
+        say(f"error {type(error).__name__}: {error}")
+        return 1
+    finally:
+        guard.all_low()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

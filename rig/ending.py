@@ -1,0 +1,98 @@
+"""How every program of the rig ends: signals, errors in a sentence, exit status."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from rig.errors import NoSession, RigError
+from rig.terminal import console, terminal
+
+
+class Stopped(BaseException):
+    """A signal ends the script."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        self.exit_status = 128 + number
+
+
+class Signals:
+    """Ctrl-C, SIGTERM and SIGHUP: they unwind the script once, so that every device is closed in order.
+
+    While a session runs they wait for a safe point of the loop, between two frames, and while it is closed, until it
+    is closed: no row is half-written, and no second Ctrl-C can interrupt the closing.
+    """
+
+    def __init__(self) -> None:
+        self._asked: Stopped | None = None
+        self._waiting = False
+
+    def install(self) -> None:
+        """Take the signals over."""
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):  # nohup means it
+                signal.signal(each, self._stop)
+
+    @contextmanager
+    def at_safe_points(self) -> Iterator[None]:
+        """Let signals wait for `stop_if_asked`, or for the end of this block."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raise Stopped if a signal has come."""
+        if self._asked is not None:
+            raise self._asked
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        already, self._asked = self._asked, self._asked or Stopped(number)
+        if not (already or self._waiting):
+            raise self._asked
+
+
+signals = Signals()
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a program, report a mistake of the user or a failure of a device in a sentence, and exit with its status."""
+    signals.install()
+    sys.setswitchinterval(0.001)  # s; the default of 5 ms lets a busy loop starve the threads that write and listen
+    try:
+        status = main()
+    except NoSession as reason:
+        status = 0
+        say(str(reason))
+    except RigError as error:
+        status = error.exit_status
+        console.file = sys.stderr
+        say(str(error), style="bold red")
+    except Stopped as stopped:
+        status = stopped.exit_status
+    except BrokenPipeError:
+        status = 128 + signal.SIGPIPE  # as with `... | head`: nobody reads any more
+    leave(status)
+
+
+def say(sentence: str, style: str = "") -> None:
+    """Print a sentence, unless the terminal takes no more text."""
+    if not terminal.is_stuck:
+        console.print(sentence, style=style, soft_wrap=True)
+
+
+def leave(status: int) -> NoReturn:
+    """Exit, whatever has become of the terminal."""
+    if terminal.is_stuck:
+        os._exit(status)  # all is closed, and Python would wait for the terminal
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nobody reads any more; Python would complain at its end
+    sys.exit(status)

@@ -1,0 +1,65 @@
+"""The folder of a session: made for this session only, and read back when it has ended."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+import tables
+
+from rig.errors import LogError
+from rig.files.movie import count_frames
+from rig.files.rows import ROWS_FILE
+
+
+def make_folder(data_root: Path, mouse_id: str) -> tuple[Path, datetime]:
+    """Make data_root/mouse_id/YYYYMMDDHHMMSS; never share a folder with another session.
+
+    Returns
+    -------
+    folder : Path
+    began : datetime
+        What the name says.
+
+    Raises
+    ------
+    LogError
+        It cannot be made.
+    """
+    while True:
+        began = datetime.now()
+        folder = data_root / mouse_id / f"{began:%Y%m%d%H%M%S}"
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            if not folder.is_dir():
+                raise LogError(f"the folder {folder} cannot be made: {error.strerror}") from None
+            time.sleep(0.1)  # another session of this mouse has begun in this second
+        else:
+            return folder, began
+
+
+def read_back(folder: Path, stream_name: str, movie_name: str, n_frames: int) -> None:
+    """See that all files of a finished session hold the same frames.
+
+    Parameters
+    ----------
+    folder : Path
+    stream_name, movie_name : str
+        The HDF5 file, and the movie; '' where there is none.
+    n_frames : int
+        That were stored.
+
+    Raises
+    ------
+    LogError
+        They do not agree.
+    """
+    with (folder / ROWS_FILE).open("rb") as file:
+        rows = sum(1 for _ in file) - 1
+    with tables.open_file(str(folder / stream_name)) as file:
+        counts = {"rows": rows, "frames": len(file.root.raw_images), "rows of /frames": len(file.root.frames)}
+    if movie_name:
+        counts["frames of the movie"] = count_frames(folder / movie_name)
+    if len({*counts.values(), n_frames}) > 1:
+        found = ", ".join(f"{count} {what}" for what, count in counts.items())
+        raise LogError(f"the files in {folder} do not agree with {n_frames} frames: {found}")

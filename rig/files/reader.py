@@ -1,0 +1,339 @@
+"""Reading a session back: `read_session(folder)` opens everything that the rig has stored.
+
+It reads sessions that have ended, are running, or were cut short (`*.part` files), an HDF5 file by itself, and folders
+of the original CLoPy, which have fewer things: what is missing is listed, and empty.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tables
+
+import helper
+from rig.errors import SettingsError
+from rig.files.rows import ROWS_FILE
+from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, whole_records
+
+STREAM_FILE = "image_stream.hdf5"
+INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked"})
+TRIAL = np.dtype(
+    [("number", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("outcome", "i8"), ("latency_s", "f8"), ("threshold", "f8"),
+     ("tone", "?")]
+)  # fmt: skip
+
+
+class Event(NamedTuple):
+    """Something that happened in a session.
+
+    Attributes
+    ----------
+    time_s : float
+        On the clock of the experiment, the one of `Session.frames["time_s"]`.
+    frame : int
+        The newest frame then; -1 before the session.
+    device : str
+    value : float
+    detail : str
+    """
+
+    time_s: float
+    frame: int
+    device: str
+    value: float
+    detail: str
+
+
+class Images:
+    """The frames of a session, read from disk only where they are asked for.
+
+    `images[7]`, `images[10:20]` and `images[:]` give arrays (..., height, width, 3) uint8 BGR; iterating gives a frame
+    at a time.
+
+    Parameters
+    ----------
+    path : Path
+        An HDF5 file with /raw_images.
+
+    Raises
+    ------
+    SettingsError
+        There is none, or its frames have another form.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._open() as node:
+            if node.ndim != 4 or node.shape[3] != 3 or node.dtype != np.uint8:
+                shape = ", ".join(str(size) for size in node.shape)
+                raise SettingsError(
+                    f"/raw_images in {path} has the shape ({shape}) and the type {node.dtype}; "
+                    "needed are (n, height, width, 3) and uint8"
+                )
+            n, height, width, colours = (int(size) for size in node.shape)
+            self.shape = n, height, width, colours
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, which: int | slice) -> np.ndarray:
+        with self._open() as node:
+            frames: np.ndarray = node[which]
+            return frames
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with self._open() as node:
+            yield from node
+
+    def _open(self) -> "OpenNode":
+        return OpenNode(self.path)
+
+
+class OpenNode:
+    """/raw_images of an HDF5 file, open within a `with` block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Any:
+        with contextlib.suppress(tables.HDF5ExtError, OSError):
+            return self._raw_images()
+        try:
+            return self._raw_images()  # a running session may have grown while its header was read
+        except (tables.HDF5ExtError, OSError) as error:
+            raise SettingsError(f"{self._path} cannot be opened as HDF5 ({first_line(error)})") from None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _raw_images(self) -> Any:
+        self._file = tables.open_file(str(self._path), mode="r")
+        try:
+            return self._file.get_node("/raw_images", classname="Array")
+        except tables.NoSuchNodeError:
+            self._file.close()
+            raise SettingsError(f"{self._path} has no /raw_images") from None
+        except tables.HDF5ExtError:
+            self._file.close()
+            raise
+
+
+@dataclass
+class Session:
+    """A session as it was stored.
+
+    Attributes
+    ----------
+    folder : Path
+    settings : dict of str to str
+        The section as used; empty without a config.ini.
+    columns : dict of str to array (n_rows,)
+        VideoTimestamp.txt: int64 for counts, float64 for signals, str for `time`.
+    images : Images or None
+        The frames, read when they are asked for.
+    frames : structured array (n_frames,)
+        Of dtype FRAME: number, time_s, captured_s, age_s, output_s.
+    events : list of Event
+        In order of time, on the clock of the experiment.
+    attributes : dict
+        Of the HDF5 file: mouse_id, session_type, ended_by, versions, notes.
+    was_cut_short : bool
+        It ended without its files being finished, or is still running.
+    missing : list of str
+        What this session does not have, in words.
+    """
+
+    folder: Path
+    settings: dict[str, str]
+    columns: dict[str, np.ndarray]
+    images: Images | None
+    frames: np.ndarray
+    events: list[Event]
+    attributes: dict[str, Any]
+    was_cut_short: bool
+    missing: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return the number of rows of VideoTimestamp.txt."""
+        return len(next(iter(self.columns.values()), ()))
+
+    def of(self, device: str, detail: str = "") -> list[Event]:
+        """Return the events of a device whose detail begins with `detail`."""
+        return [event for event in self.events if event.device == device and event.detail.startswith(detail)]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """{'code_version': ..., 'version_of_numpy': ...} of the session."""
+        return {name: str(value) for name, value in self.attributes.items() if "version" in name}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What else the session noted, as `troubles` or `divisions_by_zero`."""
+        known = {"mouse_id", "session_type", "ended_by", *self.versions}
+        return {name: value for name, value in self.attributes.items() if name not in known}
+
+    @property
+    def trials(self) -> np.ndarray:
+        """The trials as a table of dtype TRIAL, one row for each that has begun.
+
+        Times are on the clock of the experiment, s.  `outcome` is 1, -1, or 0 where the session ended first;
+        `latency_s` is the time from the start to the outcome; `threshold` the one at the outcome, NaN where none was
+        logged; `tone` whether the trial had one.  `end_s` and `latency_s` are NaN without an outcome.
+        """
+        if "trial" not in self.columns or not len(self):
+            return np.zeros(0, TRIAL)
+        trial, reward = self.columns["trial"], self.columns["reward"]
+        thresholds = next(
+            (self.columns[name] for name in ("rew_threshold", "speed_threshold") if name in self.columns), None
+        )
+        time_s, rows = self.row_times_s(), []
+        for number in np.unique(trial[trial > 0]):
+            within = np.flatnonzero(trial == number)
+            first, last = within[0], within[-1]
+            outcome = int(reward[last])
+            end_s = float(time_s[last]) if outcome else np.nan
+            threshold = np.nan if thresholds is None else float(thresholds[last])
+            tone = bool(self.columns["audio"][within].any())
+            rows.append((number, time_s[first], end_s, outcome, end_s - time_s[first], threshold, tone))
+        return np.array(rows, TRIAL)
+
+    def row_times_s(self) -> np.ndarray:
+        """Return the time of each row on the clock of the experiment, s; (n_rows,)."""
+        numbers = self.columns["frame"]
+        known = dict(zip(self.frames["number"].tolist(), self.frames["time_s"].tolist(), strict=True))
+        period_s = self.frame_period_s()
+        return np.array([known.get(number, number * period_s) for number in numbers.tolist()], float)
+
+    def frame_period_s(self) -> float:
+        """Return the time between two frames by the settings, s; NaN where they do not say."""
+        return 1 / float(self.settings["framerate"]) if "framerate" in self.settings else float("nan")
+
+
+def read_session(folder: str | Path) -> Session:
+    """Read a session.
+
+    Parameters
+    ----------
+    folder : str or Path
+        data_root/MOUSE/YYYYMMDDHHMMSS, or an HDF5 file with /raw_images.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    SettingsError
+        There is nothing of a session at this place.
+    """
+    path = Path(folder).expanduser()
+    if path.is_file():
+        path, stream = path.parent, path
+    else:
+        stream = path / STREAM_FILE
+    settings = read_settings(path)
+    stream = path / settings["raw_image_file"] if "raw_image_file" in settings and not stream.is_file() else stream
+    missing = [what for what, exists in (
+        ("config.ini: the settings", bool(settings)),
+        (f"{ROWS_FILE}: the rows", (path / ROWS_FILE).is_file()),
+        (f"{stream.name}: the frames", stream.is_file()),
+    ) if not exists]  # fmt: skip
+    if not stream.is_file() and not (path / ROWS_FILE).is_file():
+        raise SettingsError(f"{folder}: there is no session here, neither {ROWS_FILE} nor {stream.name}")
+    images = Images(stream) if stream.is_file() else None
+    frames, raw_events, attributes, was_cut_short = read_tables(path, stream)
+    if not len(frames):
+        missing.append("/frames: the times of the frames")
+    if not len(raw_events):
+        missing.append("/events: what happened when")
+    events = on_the_clock_of_frames(raw_events, frames)
+    return Session(
+        path, settings, read_rows(path / ROWS_FILE), images, frames, events, attributes, was_cut_short, missing
+    )
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    """Return the settings of a session; nothing where its config.ini is missing or names no section."""
+    try:
+        return helper.GetConfigValues(folder)
+    except (FileNotFoundError, KeyError):
+        return {}
+
+
+def read_rows(path: Path) -> dict[str, np.ndarray]:
+    """Return {column: array} of VideoTimestamp.txt; a last row that was cut short is left out."""
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
+    names = header.split("\t")
+    rows = [line.split("\t") for line in lines]
+    rows = [row for row in rows if len(row) == len(names)]
+    return {name: typed(name, [row[i] for row in rows]) for i, name in enumerate(names)}
+
+
+def typed(name: str, texts: list[str]) -> np.ndarray:
+    """Return the values of a column as int64, float64 or, where they are no numbers, str."""
+    for kind in (int, float) if name in INTEGERS else (float,):
+        with contextlib.suppress(ValueError):
+            return np.array([kind(text) for text in texts], kind)
+    return np.array(texts, str)
+
+
+def read_tables(folder: Path, stream: Path) -> tuple[np.ndarray, np.ndarray, dict[str, Any], bool]:
+    """Return /frames, /events, the attributes, and whether the session was cut short (then from the `*.part` files)."""
+    with contextlib.suppress(FileNotFoundError):  # also of a session that is being finished right now
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT), about["attributes"], True
+    frames, events, attributes = np.zeros(0, FRAME), np.zeros(0, EVENT), {}
+    if stream.is_file():
+        with tables.open_file(str(stream), mode="r") as file:
+            root = file.root
+            frames = with_fields(root.frames[:], FRAME) if "/frames" in file else frames
+            events = with_fields(root.events[:], EVENT) if "/events" in file else events
+            attributes = {name: root._v_attrs[name] for name in root._v_attrs._v_attrnamesuser}
+    return frames, events, attributes, False
+
+
+def with_fields(table: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return a table with exactly these fields; those that it lacks are 0."""
+    found = np.zeros(len(table), dtype)
+    for name in set(dtype.names or ()) & set(table.dtype.names or ()):
+        found[name] = table[name]
+    return found
+
+
+def on_the_clock_of_frames(events: np.ndarray, frames: np.ndarray) -> list[Event]:
+    """Return the events in order of time, on the clock of the frames.
+
+    Events carry the monotonic clock of the computer.  Each frame has both times, `captured_s` and `time_s`; between
+    frames time is interpolated, and before the first and after the last the clocks run alike.
+    """
+    times_s = events["time_s"]
+    if len(frames):
+        captured_s, frame_s = frames["captured_s"], frames["time_s"]
+        order = np.argsort(captured_s, kind="stable")
+        captured_s, frame_s = captured_s[order], frame_s[order]
+        inside = np.interp(times_s, captured_s, frame_s)
+        before, after = np.minimum(times_s - captured_s[0], 0), np.maximum(times_s - captured_s[-1], 0)
+        times_s = inside + before + after
+    found = [
+        Event(float(time_s), int(e["frame"]), text(e["device"]), float(e["value"]), text(e["detail"]))
+        for time_s, e in zip(times_s, events, strict=True)
+    ]
+    return sorted(found, key=lambda event: event.time_s)
+
+
+def text(raw: bytes) -> str:
+    """Return the text of a field, which is UTF-8 and may be cut in the middle of a letter."""
+    return raw.decode("utf-8", errors="ignore")
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the back trace of a library."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,212 @@
+"""The command line that all experiments share: everything is read and checked here, before a device is opened."""
+
+import argparse
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+from tables import HDF5ExtError
+
+from CameraFactory import CameraFactory
+from rig.devices.water import Dose, dose_of
+from rig.errors import SettingsError
+from rig.files.ledger import had_today_ul
+from rig.files.session_tables import cut_short, join
+from rig.files.space import check_data_root
+from rig.protocol.trials import Course, open_course
+from rig.settings.common import RigSettings
+from rig.settings.loading import add_config_arguments, load, parse_overrides
+from rig.terminal import console, print_banner
+
+SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
+MOUSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+BASELINE_EXAMPLE = (
+    "  %(prog)s --baseline 300                     before the first day: where would the threshold lie?\n"
+)
+EPILOG = f"""examples
+  %(prog)s                                    the rig as config.ini sets it up
+  %(prog)s --check                            before the animal comes: does everything work?
+  %(prog)s --simulate                         a simulated mouse, on any computer
+  %(prog)s --set total_trials=10 --set audio=0.5
+{BASELINE_EXAMPLE}  %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
+                                              replay a recorded session
+
+exit status: 0 finished, or stopped with Esc; 1 the rig failed; 2 bad settings or arguments; 130 Ctrl-C; 143 SIGTERM"""
+
+S_co = TypeVar("S_co", bound=RigSettings, covariant=True)
+S = TypeVar("S", bound=RigSettings)
+
+
+class Options(NamedTuple, Generic[S_co]):
+    """What the command line and the configuration say.
+
+    Attributes
+    ----------
+    settings : RigSettings
+    config : Path
+        The file that placed ROIs are written back to.
+    section : str
+        Its section.
+    window, fast : bool
+    baseline_s : float or None
+        Record a baseline of this length, without trials.
+    trials : Course
+        The trials of this session, or its baseline.
+    dose : Dose
+        One reward.
+    simulated : dict
+        {device: what stands in for it, in words}.
+    mouse_id : str
+    today_ul : float
+        What the mouse has had today, µl.
+    check : bool
+        Try every device, and run no session.
+    """
+
+    settings: S_co
+    config: Path
+    section: str
+    window: bool
+    fast: bool
+    baseline_s: float | None
+    trials: Course
+    dose: Dose
+    simulated: Mapping[str, str]
+    mouse_id: str
+    today_ul: float
+    check: bool
+
+
+def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
+    """Read command line and configuration, check everything, and ask for the mouse.
+
+    Parameters
+    ----------
+    model : type
+        Settings class of the experiment.
+    doc : str
+        The script's docstring: its first line, and the protocol, are shown by --help.
+    arguments : list of str, optional
+        Instead of those of the process.
+
+    Raises
+    ------
+    SettingsError
+        With one sentence per complaint.
+    """
+    args = parse(model, doc, arguments)
+    config = Path(args.config).expanduser()
+    settings, unused = load(model, config, args.section, overrides_of(args, model))
+    if args.fast and not CameraFactory.driver(settings.vid_source).can_be_fast:
+        raise SettingsError(
+            f"--fast: vid_source = {settings.vid_source} gives frames at its own pace; only a simulated camera "
+            "(SimCameraStream) or a recording (VideoStream) can be run faster"
+        )
+    simulated = simulated_devices(settings)
+    print_banner(simulated)
+    if unused:
+        console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
+    dose, trials = dose_of(settings, config), open_course(settings.plan(), args.baseline)
+    known = (settings, config, args.section, not args.no_window, args.fast, args.baseline, trials, dose, simulated)
+    if args.check:
+        return Options(*known, "", 0.0, check=True)
+    check_data_root(settings, args.baseline)
+    finish_sessions_cut_short(settings)
+    mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
+    return Options(*known, mouse_id, had_today_ul(settings.data_root, mouse_id, dose), check=False)
+
+
+def overrides_of(args: argparse.Namespace, model: type[RigSettings]) -> dict[str, str]:
+    """Return the settings that the command line overrides."""
+    simulated = {key: value for key, value in SIMULATED.items() if args.simulate and key in model.model_fields}
+    overrides = simulated | parse_overrides(args.set)
+    if args.data_root is not None:
+        overrides["data_root"] = args.data_root
+    if args.seed is not None:
+        overrides["seed"] = args.seed
+    if args.baseline is not None:
+        overrides["adaptive_threshold"] = "0"  # nothing can be earned
+    return overrides
+
+
+def finish_sessions_cut_short(settings: RigSettings) -> None:
+    """Finish the files of sessions below data_root that a kill or a power cut has left open, and say so."""
+    for folder in cut_short(settings.data_root):
+        try:
+            join(folder, {})
+        except (OSError, ValueError, HDF5ExtError) as error:
+            console.print(
+                f"{folder}: this session was cut short, and its files cannot be finished ({error})", soft_wrap=True
+            )
+        else:
+            console.print(f"{folder}: this session was cut short; its files are finished now", soft_wrap=True)
+
+
+def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=doc,
+        epilog=EPILOG.replace(BASELINE_EXAMPLE, BASELINE_EXAMPLE if model.has_baseline else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_config_arguments(parser, model.section)
+    parser.add_argument("--mouse-id", metavar="ID", help="asked for without it")
+    parser.add_argument("--data-root", metavar="DIR", help="the same as --set data_root=DIR")
+    parser.add_argument("--simulate", action="store_true", help="simulate every device that --set does not name")
+    parser.add_argument("--no-window", action="store_true", help="start at once, without preview and window")
+    parser.add_argument("--fast", action="store_true", help="do not wait for the time of simulated or replayed frames")
+    parser.add_argument("--seed", metavar="N", help="the same order of silent trials, the same simulated mouse")
+    parser.add_argument(
+        "--check", action="store_true", help="try every device, say what works and what to do; no session"
+    )
+    parser.set_defaults(baseline=None)
+    if model.has_baseline:
+        parser.add_argument(
+            "--baseline",
+            metavar="SECONDS",
+            type=positive_seconds,
+            help="record without trials, tone and water; print how often the signal crosses which threshold by itself",
+        )
+    return parser.parse_args(arguments)
+
+
+def positive_seconds(text: str) -> float:
+    """Return the number of seconds that the command line gives."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of seconds, more than 0 and at most a day")
+    return seconds
+
+
+def simulated_devices(settings: RigSettings) -> dict[str, str]:
+    """Return {device: what stands in for it}; real devices are not in it."""
+    driver = CameraFactory.driver(settings.vid_source)
+    devices = {"camera": f"{driver.stands_in}, {settings.vid_root}" if driver.replays else driver.stands_in}
+    for device in ("outputs", "tone", "lick", "pose"):
+        devices[device] = "simulated" if getattr(settings, device, "") == "simulated" else ""
+    return {device: what for device, what in devices.items() if what}
+
+
+def ask_mouse_id() -> str:
+    """Ask at the terminal."""
+    try:
+        return input("Please enter mouse ID: ").strip()
+    except EOFError:
+        raise SettingsError("the mouse ID is missing: type it at the prompt, or add --mouse-id ID") from None
+
+
+def check_mouse_id(mouse_id: str) -> str:
+    """Return the ID if it can name a folder."""
+    if not MOUSE_ID.fullmatch(mouse_id):
+        raise SettingsError(
+            f"mouse ID {mouse_id!r}: letters, digits, '_', '-' and '.' only, beginning with a letter or digit; "
+            "it names a folder"
+        )
+    return mouse_id

@@ -1,0 +1,39 @@
+"""Signals and intervals in the time of the frames: nothing here reads a clock."""
+
+from collections import deque
+
+
+class Interval:
+    """Says when an interval is over: at the frame nearest to its end, whatever the jitter of the camera."""
+
+    def __init__(self, frame_period_s: float) -> None:
+        self._tolerance_s = frame_period_s / 2
+
+    def over(self, since_s: float, duration_s: float, now_s: float) -> bool:
+        """Return whether `duration_s` has passed between `since_s` and `now_s`."""
+        return now_s - since_s > duration_s - self._tolerance_s
+
+
+class DelayLine:
+    """Gives back the signal of some time ago.
+
+    Parameters
+    ----------
+    delay_s : float
+        How long ago.
+    frame_period_s : float
+        The signal of the frame nearest in time is given back.
+    """
+
+    def __init__(self, delay_s: float, frame_period_s: float) -> None:
+        self._delay_s = delay_s
+        self._interval = Interval(frame_period_s)
+        self._waiting: deque[tuple[float, float]] = deque()
+        self._value = 0.0
+
+    def push(self, time_s: float, value: float) -> float:
+        """Take the signal of now, and return the signal of `delay_s` ago; 0 before there was any."""
+        self._waiting.append((time_s, value))
+        while self._waiting and self._interval.over(self._waiting[0][0], self._delay_s, time_s):
+            self._value = self._waiting.popleft()[1]
+        return self._value

@@ -1,0 +1,89 @@
+"""What each session type means: the experiment and its control arms.
+
+A new session type is a member of `helper.SessionType`, a row of RULES, and, where it gives water by itself, a source
+in FREE_WATER.
+"""
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from helper import SessionType
+
+
+class Rules(NamedTuple):
+    """What a session type means.
+
+    Attributes
+    ----------
+    tone : str
+        'follows' the signal, 'constant' or 'silent'.
+    ends_trial : bool
+        Whether a signal above the threshold ends the trial with success.
+    water : bool
+        Whether that success is rewarded.
+    free_water : str
+        Where water comes from whatever the signal does: a name of FREE_WATER, '' for nowhere.
+    """
+
+    tone: str
+    ends_trial: bool = True
+    water: bool = True
+    free_water: str = ""
+
+
+RULES = {
+    SessionType.normal_audio_normal_reward: Rules("follows"),
+    SessionType.single_audio_normal_reward: Rules("constant"),
+    SessionType.no_audio_random_reward: Rules("silent", ends_trial=False, water=False, free_water="random"),
+    SessionType.normal_audio_no_reward: Rules("follows", water=False),
+    SessionType.no_audio_no_reward: Rules("silent", water=False),
+}
+
+
+class FreeWater(Protocol):
+    """Where rewards come from whatever the signal does."""
+
+    def due(self, time_s: float) -> bool:
+        """Return whether a reward falls into the frame at `time_s`; called once for every frame that may pay."""
+
+
+class NoFreeWater:
+    """No reward comes by itself."""
+
+    def due(self, _time_s: float) -> bool:
+        """Return False."""
+        return False
+
+
+class RandomWater:
+    """Rewards at random moments: the times between them are exponential, whatever the frame rate.
+
+    Parameters
+    ----------
+    per_min : float
+        Mean rate, 1/min.
+    seed : int or None
+    """
+
+    def __init__(self, per_min: float, seed: int | None) -> None:
+        self._per_s = per_min / 60
+        self._random = random.Random(seed)
+        self._next_s: float | None = None
+
+    def due(self, time_s: float) -> bool:
+        """Return whether a reward falls into the frame at `time_s`."""
+        if self._per_s == 0:
+            return False
+        if self._next_s is None:
+            self._next_s = time_s + self._random.expovariate(self._per_s)
+        if time_s < self._next_s:
+            return False
+        self._next_s += self._random.expovariate(self._per_s)
+        return True
+
+
+FREE_WATER: dict[str, Callable[[float, int | None], FreeWater]] = {
+    "": lambda _per_min, _seed: NoFreeWater(),
+    "random": RandomWater,
+}

@@ -1,0 +1,260 @@
+"""Trials: rest, trial, outcome, rest; and the baseline, which has none.
+
+Nothing here reads a clock: time is the time of the frames, so a recording replayed gives the same trials.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from helper import SessionType, get_freqs
+from rig.protocol.delays import Interval
+from rig.protocol.session_types import FREE_WATER, RULES
+from rig.protocol.tones import tone_of
+
+FAIL, NONE, SUCCESS = -1, 0, 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a session is to be; every duration in s.
+
+    Attributes
+    ----------
+    session_type : SessionType
+    total_trials, n_tones : int
+    max_trial_dur, initial_rest_dur, success_rest_dur, fail_rest_dur, tail_dur : float
+    audio : float
+        Share of the trials that have a tone.
+    random_reward_per_min : float
+        Rate of free rewards, where the session type gives them at random.
+    frame_period_s : float
+    seed : int or None
+        Decides the order of silent trials and the moments of random rewards.
+    waits_for : str
+        What a trial may have to wait for before it begins, in words; '' where it never waits.
+    """
+
+    session_type: SessionType
+    total_trials: int
+    max_trial_dur: float
+    initial_rest_dur: float
+    success_rest_dur: float
+    fail_rest_dur: float
+    tail_dur: float
+    audio: float
+    n_tones: int
+    random_reward_per_min: float
+    frame_period_s: float
+    seed: int | None
+    waits_for: str = ""
+
+
+class Step(NamedTuple):
+    """What one frame means for the protocol.
+
+    Attributes
+    ----------
+    trial : int
+        Number of the trial from 1, also on the frame of its outcome; 0 in rest.
+    running : bool
+        The trial goes on after this frame.
+    audio : bool
+        The trial goes on, and is one with a tone.
+    outcome : int
+        SUCCESS or FAIL on the frame that ends a trial, else NONE.
+    water : bool
+        The mouse has earned a reward, or gets a free one.
+    goes_dark : bool
+        The last rest is over: the light goes off now, and the rest is recorded without it.
+    """
+
+    trial: int = 0
+    running: bool = False
+    audio: bool = False
+    outcome: int = NONE
+    water: bool = False
+    goes_dark: bool = False
+
+
+class Course(Protocol):
+    """What decides about each frame: the trials of a session, or a baseline.
+
+    Attributes
+    ----------
+    session_type : str
+        As the log and the summary call it.
+    """
+
+    session_type: str
+
+    def is_over(self, time_s: float) -> bool:
+        """Return whether the session has ended before the frame at `time_s`."""
+
+    def step(self, time_s: float, crossed: bool, may_pay: bool = True, may_start: bool = True) -> Step:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        time_s : float
+            Time of the frame.
+        crossed : bool
+            The signal is above the threshold.
+        may_pay : bool
+            A success or a free reward may fall on this frame; not when its decision comes too late.
+        may_start : bool
+            A trial may begin with this frame.
+        """
+
+    def tone_hz(self, step: Step, signal: float, bins: np.ndarray) -> float:
+        """Return the tone that the signal plays in this step, Hz; 0 is silence."""
+
+    def describe(self, step: Step) -> str:
+        """Say where the session stands after this step."""
+
+    def seconds_left(self, time_s: float) -> float:
+        """Return how long the session lasts at most, s."""
+
+
+class Trials:
+    """Rest, trial, outcome, rest: where the session stands; see `Course`.
+
+    The first frame begins the initial rest.  A trial starts on the first frame after the rest at which it may, and ends
+    with success on a frame on which the signal has crossed, or with failure when `max_trial_dur` is over.  The session
+    type decides what a crossing means and whether water flows.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.session_type = plan.session_type.name
+        self._plan, self._rules = plan, RULES[plan.session_type]
+        self._rest_after = {SUCCESS: plan.success_rest_dur, FAIL: plan.fail_rest_dur}
+        self._rest_dur = plan.initial_rest_dur
+        self._has_tone = audio_schedule(plan.total_trials, plan.audio, plan.seed)
+        self._freqs = get_freqs(plan.n_tones)
+        self._free_water = FREE_WATER[self._rules.free_water](plan.random_reward_per_min, plan.seed)
+        self._interval = Interval(plan.frame_period_s)
+        self._n_started = 0
+        self._in_trial = self._waits = self._is_dark = False
+        self._since_s: float | None = None  # the rest, trial or tail began
+
+    def is_over(self, time_s: float) -> bool:
+        if self._since_s is None or self._in_trial or self._n_started < self._plan.total_trials:
+            return False
+        is_last_part = self._is_dark or self._plan.tail_dur == 0
+        return is_last_part and self._interval.over(self._since_s, self._rest_dur, time_s)
+
+    def step(self, time_s: float, crossed: bool, may_pay: bool = True, may_start: bool = True) -> Step:
+        if self._since_s is None:
+            self._since_s = time_s
+        step = self._protocol(time_s, self._since_s, crossed and may_pay, may_start)
+        if step.outcome == NONE and not self._is_dark and may_pay and self._free_water.due(time_s):
+            return step._replace(water=True)
+        return step
+
+    def tone_hz(self, step: Step, signal: float, bins: np.ndarray) -> float:
+        if not step.audio:
+            return 0.0
+        return tone_of(self._rules, signal, bins, self._freqs)
+
+    def describe(self, step: Step) -> str:
+        if step.running:
+            return f"trial {step.trial} of {self._plan.total_trials}"
+        done = f"{self._n_started} of {self._plan.total_trials} trials done"
+        if self._is_dark:
+            return f"light off, {done}"
+        return f"waiting for {self._plan.waits_for}, {done}" if self._waits else f"rest, {done}"
+
+    def seconds_left(self, time_s: float) -> float:
+        """Return how long the session lasts at most, s: every trial yet to come fails."""
+        since_s = time_s if self._since_s is None else self._since_s
+        a_failure_s = self._plan.max_trial_dur + self._plan.fail_rest_dur
+        to_come_s = (self._plan.total_trials - self._n_started) * a_failure_s
+        now_lasts_s = a_failure_s if self._in_trial else self._rest_dur
+        tail_s = 0.0 if self._is_dark else self._plan.tail_dur
+        return max(0.0, now_lasts_s - (time_s - since_s)) + to_come_s + tail_s
+
+    def _protocol(self, time_s: float, since_s: float, crossed: bool, may_start: bool) -> Step:
+        if not self._in_trial:
+            if not self._interval.over(since_s, self._rest_dur, time_s):
+                return Step()
+            if self._n_started == self._plan.total_trials:
+                return self._go_dark(time_s)
+            self._waits = not may_start
+            if self._waits:
+                return Step()
+            self._in_trial, self._since_s = True, time_s
+            self._n_started += 1
+            since_s = time_s
+        success = crossed and self._rules.ends_trial
+        if success or self._interval.over(since_s, self._plan.max_trial_dur, time_s):
+            return self._end(time_s, SUCCESS if success else FAIL)
+        return Step(self._n_started, running=True, audio=self._has_tone[self._n_started - 1])
+
+    def _go_dark(self, time_s: float) -> Step:
+        """After the last rest: record the tail without light."""
+        if self.is_over(time_s):
+            return Step()
+        self._is_dark, self._since_s, self._rest_dur = True, time_s, self._plan.tail_dur
+        return Step(goes_dark=True)
+
+    def _end(self, time_s: float, outcome: int) -> Step:
+        self._in_trial, self._since_s = False, time_s
+        self._rest_dur = self._rest_after[outcome]
+        return Step(self._n_started, outcome=outcome, water=outcome == SUCCESS and self._rules.water)
+
+
+class Baseline:
+    """The session runs for some time without trials, tone and water; see `Course`.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+    frame_period_s : float
+    """
+
+    session_type = "baseline"
+
+    def __init__(self, seconds: float, frame_period_s: float) -> None:
+        self._seconds = seconds
+        self._interval = Interval(frame_period_s)
+        self._began_s: float | None = None
+
+    def is_over(self, time_s: float) -> bool:
+        return self._interval.over(self._since(time_s), self._seconds, time_s)
+
+    def step(self, time_s: float, crossed: bool, may_pay: bool = True, may_start: bool = True) -> Step:  # noqa: ARG002
+        self._began_s = self._since(time_s)
+        return Step()
+
+    def tone_hz(self, _step: Step, _signal: float, _bins: np.ndarray) -> float:
+        return 0.0
+
+    def describe(self, _step: Step) -> str:
+        return "baseline"
+
+    def seconds_left(self, time_s: float) -> float:
+        return self._seconds - (time_s - self._since(time_s))
+
+    def _since(self, time_s: float) -> float:
+        return time_s if self._began_s is None else self._began_s
+
+
+def open_course(plan: Plan, baseline_s: float | None = None) -> Course:
+    """Return the trials of a session, or a baseline of `baseline_s` seconds where one is asked for."""
+    return Trials(plan) if baseline_s is None else Baseline(baseline_s, plan.frame_period_s)
+
+
+def audio_schedule(total_trials: int, audio: float, seed: int | None) -> list[bool]:
+    """Say for each trial whether it has a tone: the share `audio`, rounded, in an order that the seed decides."""
+    n_with_tone = math.floor(audio * total_trials + 0.5)
+    schedule = [True] * n_with_tone + [False] * (total_trials - n_with_tone)
+    random.Random(seed).shuffle(schedule)
+    return schedule

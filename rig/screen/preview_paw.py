@@ -1,0 +1,112 @@
+"""CLMF: the circles, the pose drawn on the frame, and the preview in which the circles are placed."""
+
+import math
+from collections import deque
+
+import cv2
+import numpy as np
+
+from rig.devices.frames import Frame
+from rig.devices.pose import Pose
+from rig.screen.drawing import (
+    GREEN,
+    RED,
+    STRIP_HEIGHT,
+    WHITE,
+    YELLOW,
+    caption,
+    enlarge,
+    polyline,
+    show_brightness,
+    show_lick,
+)
+from rig.screen.drawing import write as write_text
+from rig.settings.clmf import ClmfSettings
+from roi_manager import Circle, annots
+
+TRACE_FRAMES = 150
+
+
+def make_circles(settings: ClmfSettings) -> tuple[Circle, Circle]:
+    """Return the start and the target circle where the settings say."""
+    start = Circle("start_roi", *settings.circle("start_roi"), color=(0, 200, 0))
+    return start, Circle("target_roi", *settings.circle("target_roi"), color=(0, 160, 255))
+
+
+class PoseMarks:
+    """The newest pose, drawn on the frame; a ring marks the control point.
+
+    Parameters
+    ----------
+    settings : ClmfSettings
+    body_parts : tuple of str
+
+    Attributes
+    ----------
+    pose : array (n, 3) or None
+        x, y px and likelihood; None before the first.
+    """
+
+    def __init__(self, settings: ClmfSettings, body_parts: tuple[str, ...]) -> None:
+        self.pose: np.ndarray | None = None
+        self._names, self._least = body_parts, settings.min_likelihood
+        self._control_point_ix = body_parts.index(settings.control_point)
+
+    def draw(self, canvas: np.ndarray, scale: float) -> None:
+        """Draw the body parts on a canvas that shows the image `scale` times as large; unlikely ones are red."""
+        if self.pose is None:
+            return
+        for i, (x, y, likelihood) in enumerate(self.pose.tolist()):
+            at = round((x + 0.5) * scale), round((y + 0.5) * scale)
+            color = WHITE if likelihood >= self._least else RED
+            cv2.circle(canvas, at, 3, color, -1, cv2.LINE_AA)
+            write_text(canvas, self._names[i], (at[0] + 8, at[1] - 6), color, 0.4)
+            if i == self._control_point_ix:
+                cv2.circle(canvas, at, 8, YELLOW, 2, cv2.LINE_AA)
+
+
+class PawPreview:
+    """Live frame with pose and circles, brightness, speed of the control point, licks.
+
+    Parameters
+    ----------
+    settings : ClmfSettings
+    dlc : Pose
+    marks : PoseMarks
+        Takes the pose of every frame.
+    """
+
+    def __init__(self, settings: ClmfSettings, dlc: Pose, marks: PoseMarks) -> None:
+        self._settings, self._dlc, self._marks = settings, dlc, marks
+        self._control_point_ix = dlc.body_parts.index(settings.control_point)
+        self._brightness: deque[float] = deque(maxlen=TRACE_FRAMES)
+        self._speeds: deque[float] = deque(maxlen=TRACE_FRAMES)
+        self._point = np.zeros(3)
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame."""
+        before, self._marks.pose = self._point, self._dlc.get_pose(frame.image)
+        self._point = self._marks.pose[self._control_point_ix]
+        self._speeds.append(math.dist(before[:2], self._point[:2]) if before.any() else 0.0)
+        self._brightness.append(float(frame.image.mean()))
+
+    def draw(self, placing: annots, licked: bool) -> np.ndarray:
+        """Return the picture of now, (height, width, 3) uint8 BGR."""
+        live = enlarge(placing.image, placing.scale)
+        self._marks.draw(live, placing.scale)
+        placing.draw(live)
+        caption(live, "drag a circle to move it, its edge to resize it; Esc starts the session")
+        h, w = live.shape[:2]
+        canvas = np.zeros((h + STRIP_HEIGHT, w, 3), np.uint8)
+        canvas[:h] = live
+        show_brightness(canvas, "image", self._brightness, int(placing.image.max()), h + 8, WHITE)
+        speed, likelihood = self._speeds[-1], self._point[2]
+        color = GREEN if likelihood >= self._settings.min_likelihood else RED
+        text = f"{self._settings.control_point}: {speed:.1f} px/frame, {100 * likelihood:.0f} %"
+        write_text(canvas, text, (8, h + 83), color)
+        threshold = self._settings.speed_threshold
+        box = (260, h + 58, max(40, w - 388), 40)
+        polyline(canvas, [threshold] * len(self._speeds), 0, 1.5 * threshold, box, RED)
+        polyline(canvas, self._speeds, 0, 1.5 * threshold, box, GREEN)
+        show_lick(canvas, licked)
+        return canvas

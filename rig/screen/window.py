@@ -1,0 +1,247 @@
+"""The OpenCV windows: the preview in which ROIs are placed, and the view of the running session."""
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from CameraFactory import CameraFactory
+from rig.devices.frames import Frame
+from rig.devices.image_check import image_trouble
+from rig.devices.lick import Lick
+from rig.ending import signals
+from rig.errors import CameraError, RigError, SettingsError
+from rig.screen.drawing import (
+    GREEN,
+    GREY,
+    RED,
+    STRIP_HEIGHT,
+    enlarge,
+    polyline,
+    scale_for,
+    show_refusal,
+    write,
+    write_within,
+)
+from rig.settings.common import RigSettings
+from roi_manager import Circle, Rect, annots
+
+WINDOW_NAME = "Closed loop"
+ESC = 27
+REFRESH_S = 0.1
+TRACE_S = 20.0
+LICK_SHOWN_S = 0.5
+REFUSAL_SHOWN_S = 5.0
+
+
+class Mark(Protocol):
+    """What is drawn on the frame: an ROI, a pose."""
+
+    def draw(self, canvas: np.ndarray, scale: float) -> None:
+        """Draw on a canvas that shows the image `scale` times as large."""
+
+
+class Preview(Protocol):
+    """What an experiment shows while its ROIs are placed."""
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame."""
+
+    def draw(self, placing: annots, licked: bool) -> np.ndarray:
+        """Return the picture of now, (height, width, 3) uint8 BGR, the image of the camera in its upper left corner."""
+
+
+def check_display() -> None:
+    """Raise SettingsError where no window can be opened; OpenCV itself would abort the whole script."""
+    display = os.environ.get("DISPLAY", "")
+    host, _, number = display.partition(":")
+    number = number.split(".")[0]
+    if number.isdigit() and host not in ("", "unix"):
+        return  # a screen on another computer, as with ssh -X
+    if number.isdigit():
+        for address in (f"\0/tmp/.X11-unix/X{number}", f"/tmp/.X11-unix/X{number}"):
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(address) == 0:
+                    return
+    raise SettingsError(f"there is no screen (DISPLAY = {display!r}); connect one, or add --no-window")
+
+
+class NoWindow:
+    """In place of the window where there is none."""
+
+    stopped = False
+
+    def due(self, _now_s: float) -> bool:
+        """Return False."""
+        return False
+
+    def show(self, *_: Any, **__: Any) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class Window:
+    """The window of the rig.
+
+    Parameters
+    ----------
+    settings : RigSettings
+
+    Attributes
+    ----------
+    stopped : bool
+        Esc was pressed, or the window was closed.
+    """
+
+    def __init__(self, settings: RigSettings) -> None:
+        check_display()
+        self._settings = settings
+        self.stopped = False
+        self._next_s = 0.0
+        self._trace: deque[tuple[float, float, float]] = deque()  # time, signal, threshold
+        width, height = settings.resolution
+        self._scale = scale_for(height)
+        self._size = round(width * self._scale), round(height * self._scale)
+        # Qt complains about fonts that OpenCV's wheel does not bring; the window needs none.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;qt.qpa.*=false")
+        cv2.namedWindow(WINDOW_NAME, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+
+    def place_rois(
+        self, camera: CameraFactory, lick: Lick, rois: Sequence[Rect | Circle], preview: Preview
+    ) -> annots | None:
+        """Let the user drag the ROIs over the live image; return them when Esc is pressed.
+
+        Parameters
+        ----------
+        camera : CameraFactory
+        lick : Lick
+        rois : sequence of Rect or Circle
+            Moved in place.
+        preview : Preview
+            What the experiment shows.
+
+        Returns
+        -------
+        annots or None
+            None when the window was closed: no session is wanted.
+        """
+        width, height = self._settings.resolution
+        placing = annots(WINDOW_NAME, rois, np.zeros((height, width, 3), np.uint8), self._scale)
+        cv2.setMouseCallback(WINDOW_NAME, placing.on_mouse)
+        licked_s = refused_until_s = 0.0
+        try:
+            while True:
+                signals.stop_if_asked()
+                frame = camera.read()
+                if frame is None:  # a recording has ended: show it again
+                    camera.begin_session()
+                    continue
+                placing.image, placing.frame_n = frame.image, frame.number
+                preview.take(frame)
+                now = time.monotonic()
+                licked_s = now if lick.touched() else licked_s
+                if now < self._next_s:
+                    continue
+                self._next_s = now + REFRESH_S / 2
+                canvas = preview.draw(placing, now - licked_s < LICK_SHOWN_S)
+                trouble = self._trouble_of(frame.image)
+                if trouble and now < refused_until_s:
+                    show_refusal(canvas[: self._size[1]], f"Not started: {trouble}")
+                cv2.imshow(WINDOW_NAME, canvas)
+                if self._refresh() == ESC:
+                    if not trouble:
+                        return placing
+                    refused_until_s = now + REFUSAL_SHOWN_S
+                if self._is_closed():
+                    return None
+        finally:
+            cv2.setMouseCallback(WINDOW_NAME, lambda *_: None)
+
+    def _trouble_of(self, image: np.ndarray) -> str:
+        """Return why no session can start with this image; CameraError where the camera gives another size."""
+        width, height = self._settings.resolution
+        if image.shape != (height, width, 3):
+            raise CameraError(
+                f"the camera gives {image.shape[1]}, {image.shape[0]} px where resolution = {width}, {height}; "
+                "correct the setting"
+            )
+        return image_trouble(image, self._settings.max_saturated)
+
+    def due(self, now_s: float) -> bool:
+        """Return whether it is time to show something new."""
+        return now_s >= self._next_s
+
+    def show(
+        self,
+        frame: Frame,
+        marks: Iterable[Mark],
+        signal: float,
+        threshold: float,
+        lines: Mapping[str, str],
+        state: str,
+    ) -> None:
+        """Show the frame and its marks, the signal against its threshold, and lines of label and value."""
+        self._next_s = time.monotonic() + REFRESH_S
+        self._trace.append((frame.time_s, signal, threshold))
+        while self._trace[0][0] < frame.time_s - TRACE_S:
+            self._trace.popleft()
+        w, h = self._size
+        canvas = np.zeros((h + STRIP_HEIGHT, w + 330, 3), np.uint8)
+        canvas[:h, :w] = enlarge(frame.image, self._scale)
+        for mark in marks:
+            mark.draw(canvas[:h, :w], self._scale)
+        color = {"trial": GREEN, "rest": GREY, "trouble": RED}[state]
+        cv2.rectangle(canvas, (w, 0), (w + 6, h - 1), color, -1)
+        for i, (label, value) in enumerate(lines.items()):
+            write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
+            write_within(canvas, value, (w + 120, 34 + 26 * i))
+        write(canvas, "Esc stops the session", (w + 20, h - 12), GREY, 0.45)
+        self._draw_trace(canvas, (8, h + 18, w + 314, STRIP_HEIGHT - 26))
+        cv2.imshow(WINDOW_NAME, canvas)
+        self.stopped = self._refresh() == ESC or self._is_closed()
+
+    def close(self) -> None:
+        """Close the window; harmless when repeated."""
+        cv2.destroyAllWindows()
+
+    def _refresh(self) -> int:
+        """Let the window draw and take events; return the key pressed."""
+        return cv2.waitKey(1) & 0xFF
+
+    def _is_closed(self) -> bool:
+        try:
+            return cv2.getWindowProperty(WINDOW_NAME, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:
+            return True
+
+    def _draw_trace(self, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
+        times, signals, thresholds = (np.array(column) for column in zip(*self._trace, strict=True))
+        top = thresholds.max()
+        low, high = (
+            min(0.0, signals.min()),
+            min(max(signals.max(), 1.2 * top), 3 * top),
+        )  # a jump must not hide the rest
+        x, y, w, h = box
+        filled = x, y, max(1, round(w * (times[-1] - times[0]) / TRACE_S)), h
+        polyline(canvas, thresholds, low, high, filled, RED)
+        polyline(canvas, signals, low, high, filled, GREEN)
+        write(canvas, f"signal (green) and threshold (red), last {TRACE_S:g} s", (x, y - 4), GREY, 0.4)
+
+
+def open_window(settings: RigSettings, wanted: bool) -> Window | NoWindow:
+    """Open the window, or stand in for it where none is wanted."""
+    if not wanted:
+        return NoWindow()
+    try:
+        return Window(settings)
+    except cv2.error as error:
+        raise RigError(
+            f"OpenCV cannot open a window ({error.err}); install opencv-python, or add --no-window"
+        ) from None

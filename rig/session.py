@@ -1,0 +1,210 @@
+"""Opens all devices of a session, places the ROIs, and acts: the one place where tone and valve are commanded."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from CameraFactory import CameraFactory
+from rig.devices.frames import Frame
+from rig.devices.lick import Lick, open_lick
+from rig.devices.outputs import Outputs
+from rig.devices.tone_player import Tone, open_tone
+from rig.devices.water import Water
+from rig.ending import signals
+from rig.errors import NoSession
+from rig.events import Events
+from rig.options import Options
+from rig.protocol.tally import Tally
+from rig.protocol.trials import FAIL, SUCCESS, Course, Step
+from rig.screen.summary_table import print_summaries
+from rig.screen.window import NoWindow, Preview, Window, open_window
+from rig.settings.common import RigSettings
+from rig.settings.ini import save_lines, to_strings
+from rig.terminal import console
+from roi_manager import Circle, Rect
+
+Roi = Rect | Circle
+
+
+class Act(NamedTuple):
+    """What the rig did on a frame.
+
+    Attributes
+    ----------
+    frame : Frame
+    step : Step
+        What the protocol said.
+    age_s : float
+        How old the frame was when it was decided on, s.
+    is_fresh : bool
+        It was young enough to earn water and to change the tone.
+    gave_water : bool
+        A reward was given; not one that a water cap withheld.
+    hz : float
+        The tone commanded, 0 is silence.
+    licked : bool
+        The spout was touched since the frame before.
+    acted_s : float
+        When tone and outputs had been commanded, monotonic clock, s.
+    """
+
+    frame: Frame
+    step: Step
+    age_s: float
+    is_fresh: bool
+    gave_water: bool
+    hz: float
+    licked: bool
+    acted_s: float
+
+    @property
+    def reward(self) -> int:
+        """What the log's column says: -1 failure, 1 success or a free reward, else 0."""
+        return SUCCESS if self.gave_water else self.step.outcome
+
+
+@dataclass
+class Rig:
+    """The open devices, and where the session stands.
+
+    Attributes
+    ----------
+    options : Options
+    trials : Course
+        The trials of this session, or its baseline.
+    camera, outputs, tone, lick, water, window
+        The devices.
+    events : Events
+    tally : Tally
+    summaries : list
+        Of the sessions that were run, with their notes; shown when all devices are closed.
+    ended_by : str
+        Why the session has ended; '' while it runs.
+    """
+
+    options: Options[Any]
+    trials: Course
+    camera: CameraFactory
+    outputs: Outputs
+    tone: Tone
+    lick: Lick
+    water: Water
+    window: Window | NoWindow
+    events: Events
+    tally: Tally
+    summaries: list[tuple[Mapping[str, str], Mapping[str, object]]]
+    ended_by: str = ""
+    _aged: tuple[Frame | None, float] = (None, 0.0)
+    """The newest frame that was asked about, and its age."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame of the session; what happens until the next one is noted under its number."""
+        for frame in self.camera:
+            signals.stop_if_asked()
+            self.events.frame = frame.number
+            if self.camera.lost != self.tally.lost:
+                self.events.add("camera", self.camera.lost - self.tally.lost, "frames lost before this one")
+                self.tally.lost = self.camera.lost
+            if self.trials.is_over(frame.time_s):
+                self.ended_by = "finished"
+                return
+            yield frame
+            self.ended_by = "stopped with Esc" if self.window.stopped else self.water.ends_session()
+            if self.ended_by:
+                return
+        self.ended_by = "the recording ended"
+
+    def is_fresh(self, frame: Frame) -> bool:
+        """Return whether a frame is young enough to be decided on: a late decision gives no water."""
+        return bool(self._age_s(frame) <= self.options.settings.max_frame_age_s())
+
+    def act(self, frame: Frame, step: Step, hz: float) -> Act:
+        """Do what a frame has decided: the tone first, then water and outputs.
+
+        Parameters
+        ----------
+        frame : Frame
+        step : Step
+            What the protocol says.
+        hz : float
+            The tone, 0 for silence.
+        """
+        is_fresh = self.is_fresh(frame)
+        if is_fresh:
+            self.tone.play(hz)
+        gave_water = step.water and self.water.give(frame.time_s)
+        if step.outcome == FAIL:
+            self.outputs.fail.pulse(self.options.settings.fail_s)
+        if step.goes_dark:
+            self.outputs.light.off()
+        acted_s = time.monotonic()
+        return Act(frame, step, self._age_s(frame), is_fresh, gave_water, self.tone.hz, self.lick.touched(), acted_s)
+
+    def _age_s(self, frame: Frame) -> float:
+        """Return how old a frame was when it was first asked about, which is when it is decided on."""
+        if self._aged[0] is not frame:
+            self._aged = frame, frame.age_s()
+        return self._aged[1]
+
+
+@contextmanager
+def open_rig(options: Options[Any]) -> Iterator[Rig]:
+    """Open every device; on leaving, outputs go low first, and the summary is printed last.
+
+    Raises
+    ------
+    RigError
+        A device is missing or fails, in a sentence.
+    """
+    settings, events, tally = options.settings, Events(), Tally()
+    summaries: list[tuple[Mapping[str, str], Mapping[str, object]]] = []
+    with (
+        ExitStack() as at_the_end,
+        CameraFactory.open(settings, options.fast) as camera,
+        closing(open_window(settings, options.window)) as window,
+        open_tone(settings.tone, settings.tone_volume, events) as tone,
+        closing(open_lick(settings, events, tally)) as lick,
+        Outputs(settings, events) as outputs,  # opened last, so closed first
+    ):
+        at_the_end.callback(print_summaries, summaries)
+        camera.let_sense(tone, tally)
+        water = Water(settings, options.dose, outputs.reward, events, tally, options.today_ul)
+        yield Rig(options, options.trials, camera, outputs, tone, lick, water, window, events, tally, summaries)
+
+
+def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> None:
+    """Show the preview, in which the user places the ROIs; what was moved is saved in the configuration.
+
+    Parameters
+    ----------
+    rig : Rig
+    rois : sequence of Rect or Circle
+        Moved in place.
+    preview : Preview
+        What the experiment shows.
+
+    Raises
+    ------
+    NoSession
+        The window was closed.
+    """
+    rig.outputs.light.on()  # without the light there is nothing to place an ROI on
+    if isinstance(rig.window, Window):
+        with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
+            placed = rig.window.place_rois(rig.camera, rig.lick, rois, preview)
+        if placed is None:
+            raise NoSession("The window was closed: no session.")
+        keep_places(rig.options, [roi for roi in rois if roi.name in placed.moved])
+
+
+def keep_places(options: Options[RigSettings], moved: Sequence[Roi]) -> None:
+    """Write placed ROIs into the user's configuration; the session has them in its own copy in any case."""
+    before, after = (to_strings(settings) for settings in (options.settings, options.settings.with_places(moved)))
+    try:
+        save_lines(options.config, options.section, {k: v for k, v in after.items() if before.get(k) != v})
+    except OSError as error:
+        console.print(
+            f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})", soft_wrap=True
+        )

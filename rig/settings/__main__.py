@@ -1,0 +1,5 @@
+"""`python -m rig.settings` prints the tables of all settings that the README shows."""
+
+from rig.settings.table import markdown_tables
+
+print(markdown_tables())

@@ -1,0 +1,96 @@
+"""Settings of behavior/cla_dlc_trials_speed.py (closed-loop movement feedback): the speed of a body part."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from rig.settings.common import RigSettings
+from rig.settings.fields import PAW, TRIALS, Centre, Millimetres, Model, Place, setting
+
+CIRCLES = frozenset({"start_roi", "target_roi"})
+
+
+class ClmfSettings(RigSettings):
+    """The speed of a body part is trained."""
+
+    section: ClassVar[str] = "sentech_dlclive"
+    label: ClassVar[str] = "CLMF"
+    own_key: ClassVar[str] = "control_point"
+    # A Jetson is wired differently from a Raspberry Pi: a forgotten line must not give it the pins of the other.
+    must_be_given: ClassVar[frozenset[str]] = frozenset(
+        {"pin_numbering", "reward_pin", "fail_pin", "light_pin", "trigger_pin"}
+        | {"trigger_stop_edge", "reward_s", "tail_dur"}
+    )
+    scene: ClassVar[str] = "paws"
+    waits_for: ClassVar[str] = "the paw"
+    signal_column: ClassVar[str] = "cj_speed"
+    threshold_column: ClassVar[str] = "speed_threshold"
+    threshold_setting: ClassVar[str] = "speed_threshold"
+    signal_unit: ClassVar[str] = "px/frame"
+    place_form: ClassVar[str] = "x, y of its centre, two whole numbers (px)"
+
+    pose: Literal["dlclive", "simulated"] = setting(PAW, "what finds the body parts", "", "dlclive")
+    dlc_model_path: Model = setting(PAW, "exported DeepLabCut model: a .pt file, or a TensorFlow folder", "path")
+    dlc_resize: float = setting(
+        PAW, "the image is scaled by this factor before the model sees it", "factor", 1.0, gt=0, le=4
+    )
+    dlc_device: Literal["auto", "cpu", "cuda"] = setting(PAW, "where a PyTorch model runs", "", "auto")
+    control_point: str = setting(PAW, "the body part that is trained", "body part of the model")
+    min_likelihood: float = setting(
+        PAW, "a control point less likely than this earns nothing and changes no tone", "0..1", 0.5, ge=0, le=1
+    )
+    max_jump_px: float = setting(
+        PAW, "a control point that moves further than this in one frame earns nothing either", "px/frame", 100.0, gt=0
+    )
+    ppmm: float = setting(PAW, "scale of the image", "px/mm", gt=0, le=10000)
+    start_center: Place = setting(PAW, "centre of the start circle", "x, y px")
+    start_radius_mm: Millimetres = setting(PAW, "radius of the start circle", "mm")
+    target_center: Place = setting(PAW, "centre of the target circle", "x, y px")
+    target_radius_mm: Millimetres = setting(PAW, "radius of the target circle", "mm")
+    speed_threshold: float = setting(TRIALS, "a speed above it is a success", "px/frame", gt=0, le=10000)
+    trial_start: Literal["stable", "start_roi", "immediate"] = setting(
+        TRIALS, "a trial begins when the control point is still, is in the start circle, or at once", "", "stable"
+    )
+    joint_history_sec: float = setting(
+        TRIALS, "trial_start = stable: time over which the mean speed must be below 1 px/frame", "s", gt=0, le=600
+    )
+    placed: dict[str, Centre] = Field(default_factory=dict, exclude=True)
+    """Circles placed in the window, {'start_roi': (x, y)} in px: lines like `start_roi = 590,110`."""
+
+    @classmethod
+    def placeable(cls, values: Mapping[str, str]) -> set[str]:  # noqa: ARG003 - as the others
+        """Return the two circles."""
+        return set(CIRCLES)
+
+    def with_places(self, rois: Iterable[Any]) -> Self:
+        """Return these settings with the circles where they are and as large as they are now."""
+        circles = list(rois)
+        resized = [c for c in circles if c.r != self.circle(c.name)[2]]
+        radii = {f"{c.name.removesuffix('_roi')}_radius_mm": round(c.r / self.ppmm, 4) for c in resized}
+        return super().with_places(circles).model_copy(update=radii)
+
+    def circle(self, name: str) -> tuple[int, int, int]:
+        """Return x, y, r in px of 'start_roi' or 'target_roi': where it was placed, else as the settings say."""
+        which = name.removesuffix("_roi")
+        x, y = self.placed.get(name, getattr(self, f"{which}_center"))
+        return round(x), round(y), max(1, round(getattr(self, f"{which}_radius_mm") * self.ppmm))
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid by itself but not together with the others."""
+        yield from super().contradictions()
+        width, height = self.resolution
+        for name in sorted(CIRCLES):
+            x, y, r = self.circle(name)
+            if x < r or y < r or x + r >= width or y + r >= height:
+                yield (
+                    f"{name}: the circle at x, y = {x}, {y} px with the radius {r} px does not lie in the image of "
+                    f"{width} x {height} px; correct {name.removesuffix('_roi')}_center, its radius, or the line {name}"
+                )
+        if self.speed_threshold >= self.max_jump_px:
+            yield (
+                f"speed_threshold = {self.speed_threshold:g}: nothing can be earned, because faster than "
+                f"max_jump_px = {self.max_jump_px:g} px/frame counts as a jump; lower one or raise the other"
+            )
+        if self.pose == "dlclive" and not self.dlc_model_path.exists():
+            yield f"dlc_model_path = {self.dlc_model_path}: there is no such model; name a .pt file or a folder"

@@ -1,0 +1,276 @@
+"""What every experiment has: camera, files, trials, tone, outputs, lick sensor."""
+
+import importlib.util
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from helper import SessionType
+from rig.protocol.trials import Plan
+from rig.settings.fields import (
+    CAMERA,
+    FILES,
+    LICK,
+    PINS,
+    ROOT,
+    TONE,
+    TRIALS,
+    WATER,
+    FileName,
+    Folder,
+    Hdf5Name,
+    MovieName,
+    Names,
+    Size,
+    setting,
+)
+from rig.settings.sentences import nearest
+from rig.settings.summary_values import SummaryValues
+
+HDF5_ENDINGS = {".hdf5", ".h5"}
+
+
+class CameraSettings(BaseModel):
+    """What a camera driver needs to know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    vid_source: str = setting(CAMERA, "camera: the name of a *Stream.py file of the top folder", "name")
+    vid_root: str = setting(CAMERA, "VideoStream: session folder, HDF5 or movie file to replay", "path", "")
+    opencv_source: str = setting(CAMERA, "OpenCVCameraStream: number of the camera, or a pipeline or address", "", "0")
+    resolution: Size = setting(CAMERA, "size of the image", "width, height px")
+    framerate: float = setting(CAMERA, "frames that the camera takes per second", "frames/s", gt=0, le=500)
+    awb_mode: Literal["off"] = setting(
+        CAMERA, "white balance: off, because ΔF/F of two colours means nothing while their gains drift", default="off"
+    )
+    shutter_speed: int = setting(CAMERA, "exposure time", "µs", 60000, gt=0)
+    iso: int = setting(CAMERA, "analogue gain times 100", "ISO", 800, ge=100, le=3200)
+    sensor_mode: int = setting(
+        CAMERA, "PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0
+    )
+    max_saturated: float = setting(
+        CAMERA,
+        "share of the pixels that may be at 255; above it the preview starts no session, and a running one is flagged",
+        "0..1",
+        0.01,
+        ge=0,
+        le=1,
+    )
+    camera_timeout_s: float = setting(
+        CAMERA, "the session ends when no new frame has come for this time", "s", 1.0, gt=0, le=60
+    )
+    sim_camera_fails_at_s: float = setting(
+        CAMERA, "SimCameraStream: time at which it stops giving frames; 0 never", "s", 0.0, ge=0
+    )
+    raw_image_file: Hdf5Name = setting(FILES, "name of the HDF5 file with the frames", "file name", "image_stream.hdf5")
+    seed: int | None = setting(
+        TRIALS,
+        "seed of the order of silent trials and of every simulation; drawn at random without one",
+        "",
+        None,
+        ge=0,
+    )
+
+    def recording(self) -> Path:
+        """Return the HDF5 or movie file that `vid_root` names, itself or by its folder."""
+        path = Path(self.vid_root).expanduser()
+        return path / self.raw_image_file if path.is_dir() else path
+
+    def frame_period_s(self) -> float:
+        """Return the time between two frames in s."""
+        return 1 / self.framerate
+
+
+class RigSettings(CameraSettings):
+    """What every experiment has: files, trials, tone, outputs, lick sensor.
+
+    An experiment is a subclass with its own settings.  These attributes say what the rig needs to know about it.
+
+    Attributes
+    ----------
+    section : str
+        Its section of config.ini.
+    label : str
+        Its short name.
+    own_key : str
+        A setting that no other experiment has, by which a section with another name is recognised.
+    must_be_given : frozenset of str
+        Settings without a default in this experiment: its own section must say them, [DEFAULT] does not count.
+    scene : str
+        What the simulated camera draws: the name of a module of `rig.simulated` with a class `Scene`.
+    has_baseline : bool
+        Whether `--baseline` can record its signal without trials.
+    waits_for : str
+        What a trial may have to wait for before it begins, in words.
+    signal_column, threshold_column, signal_unit : str
+        The columns of VideoTimestamp.txt with the signal and with its threshold, and their unit.
+    threshold_setting : str
+        The setting that the threshold begins with.
+    place_form : str
+        What a placed ROI looks like in config.ini.
+    """
+
+    section: ClassVar[str]
+    label: ClassVar[str]
+    own_key: ClassVar[str]
+    must_be_given: ClassVar[frozenset[str]] = frozenset()
+    scene: ClassVar[str]
+    has_baseline: ClassVar[bool] = False
+    waits_for: ClassVar[str] = ""
+    signal_column: ClassVar[str]
+    threshold_column: ClassVar[str]
+    threshold_setting: ClassVar[str]
+    signal_unit: ClassVar[str]
+    place_form: ClassVar[str] = ""
+
+    data_root: Folder = setting(FILES, "folder below which sessions are stored", "folder")
+    video_file: MovieName = setting(
+        FILES, "movie next to the log, with the same frames in the same order; none if empty", "file name", ""
+    )
+    summary_file: FileName = setting(FILES, "one row per session, below data_root", "file name", "expt_summary.csv")
+    summary_header: Names = setting(
+        FILES,
+        "columns of the summary: settings and " + ", ".join(sorted(SummaryValues._fields)),
+        "names",
+        ("mouse_id", "session", "start", "duration", "trials", "rewards", "session_type"),
+    )
+
+    session_type: SessionType = setting(
+        TRIALS, "what the mouse hears and earns", "", SessionType.normal_audio_normal_reward
+    )
+    total_trials: int = setting(TRIALS, "trials of a session", "trials", 60, gt=0, le=10000)
+    max_trial_dur: float = setting(TRIALS, "a trial without success fails after this time", "s", 30.0, gt=0, le=86400)
+    initial_rest_dur: float = setting(TRIALS, "rest before the first trial", "s", 30.0, ge=0, le=86400)
+    success_rest_dur: float = setting(TRIALS, "rest after a success", "s", 10.0, ge=0, le=86400)
+    fail_rest_dur: float = setting(TRIALS, "rest after a failure", "s", 15.0, ge=0, le=86400)
+    tail_dur: float = setting(TRIALS, "recorded at the very end, with the light off", "s", 0.0, ge=0, le=60)
+    reward_delay: float = setting(TRIALS, "delay from the signal to its reward test", "s", 1.0, ge=0, le=86400)
+    adaptive_threshold: bool = setting(TRIALS, "let the threshold follow the rewards", "0, 1", False)
+    max_frame_age_ms: float | None = setting(
+        TRIALS,
+        "a decision on an older frame gives no water and changes no tone; two frame periods if empty",
+        "ms",
+        None,
+        gt=0,
+    )
+
+    audio: float = setting(TONE, "share of the trials that have a tone", "0..1", 1.0, ge=0, le=1)
+    n_tones: int = setting(TONE, "number of tones, in quarter octaves from 1000 Hz", "count", 18, ge=3, le=19)
+    audio_delay: float = setting(TONE, "delay from the signal to its tone", "s", 0.0, ge=0, le=86400)
+    tone: Literal["pyaudio", "simulated"] = setting(TONE, "the loudspeaker", "", "pyaudio")
+    tone_required: bool = setting(TONE, "end the session when there is no sound", "0, 1", False)
+    tone_volume: float = setting(TONE, "loudness of the tone; full scale is 1", "0..1", 0.5, gt=0, le=1)
+
+    reward_s: float = setting(WATER, "length of the reward pulse", "s", 0.3, gt=0, le=60)
+    reward_ul: float | None = setting(
+        WATER, "volume of a reward, instead of reward_s; needs a calibration", "µl", None, gt=0
+    )
+    random_reward_per_min: float = setting(
+        WATER, "no_audio_random_reward: mean rate of free rewards", "1/min", 1.8, ge=0, le=60
+    )
+    max_rewards_per_min: int = setting(WATER, "further rewards within 60 s are withheld", "1/min", 60, gt=0)
+    max_session_ul: float | None = setting(
+        WATER, "rewards above this volume per session are withheld; needs a calibration", "µl", None, gt=0
+    )
+    max_day_ul: float | None = setting(
+        WATER, "rewards above this volume per mouse and day on this rig are withheld", "µl", None, gt=0
+    )
+    at_water_cap: Literal["continue", "end"] = setting(WATER, "what the session does at a cap", "", "continue")
+    max_valve_open_s: float = setting(WATER, "the guard closes the valve after this time", "s", 1.0, gt=0, le=10)
+
+    outputs: Literal["gpio", "simulated"] = setting(PINS, "valve, LEDs and triggers", "", "gpio")
+    pin_numbering: Literal["BCM", "BOARD"] = setting(PINS, "how all pins are counted", "", "BCM")
+    reward_pin: int = setting(PINS, "valve and success LED", "pin", 27, ge=0, le=40)
+    fail_pin: int = setting(PINS, "failure LED", "pin", 12, ge=0, le=40)
+    light_pin: int = setting(PINS, "excitation light TTL", "pin", 21, ge=0, le=40)
+    trigger_pin: int = setting(PINS, "high during the whole session; starts the other camera", "pin", 17, ge=0, le=40)
+    trigger_stop_edge: bool = setting(
+        PINS,
+        "end with low, high, low on the trigger pin: frame grabbers that start on a rising edge stop on one",
+        "0, 1",
+        False,
+    )
+    fail_s: float = setting(PINS, "length of the failure pulse", "s", 0.5, gt=0, le=60)
+
+    lick: Literal["none", "mpr121", "gpio", "simulated"] = setting(LICK, "the lick sensor", "", "none")
+    lick_channel: int = setting(LICK, "mpr121: electrode of the spout", "channel", 0, ge=0, le=11)
+    lick_i2c_bus: int = setting(LICK, "mpr121: number of the bus; 1 on a Raspberry Pi", "/dev/i2c-N", 1, ge=0, le=99)
+    lick_i2c_address: int = setting(LICK, "mpr121: address (90 = 0x5A)", "I2C address", 0x5A, ge=8, le=119)
+    lick_pin: int = setting(LICK, "gpio: input that is high while the tongue touches", "pin", 23, ge=0, le=40)
+
+    @classmethod
+    def placeable(cls, values: Mapping[str, str]) -> set[str]:  # noqa: ARG003 - for the experiments that place ROIs
+        """Return the keys, lower case, with which these values may place an ROI."""
+        return set()
+
+    def with_places(self, rois: Iterable[Any]) -> Self:
+        """Return these settings with the ROIs (Rect or Circle) where they are now."""
+        boxes = {roi.name.lower(): roi.place() for roi in rois}
+        if not boxes:
+            return self
+        return self.model_copy(update={"placed": getattr(self, "placed", {}) | boxes})
+
+    def max_frame_age_s(self) -> float:
+        """Return how old a frame may be when it is decided on, s."""
+        return 2 * self.frame_period_s() if self.max_frame_age_ms is None else self.max_frame_age_ms / 1e3
+
+    def pins(self) -> dict[str, int]:
+        """Return {output name: pin}."""
+        return {
+            "reward": self.reward_pin,
+            "fail": self.fail_pin,
+            "light": self.light_pin,
+            "trigger": self.trigger_pin,
+        }
+
+    def plan(self) -> Plan:
+        """Return what the trials need to know."""
+        return Plan(
+            session_type=self.session_type,
+            total_trials=self.total_trials,
+            max_trial_dur=self.max_trial_dur,
+            initial_rest_dur=self.initial_rest_dur,
+            success_rest_dur=self.success_rest_dur,
+            fail_rest_dur=self.fail_rest_dur,
+            tail_dur=self.tail_dur,
+            audio=self.audio,
+            n_tones=self.n_tones,
+            random_reward_per_min=self.random_reward_per_min,
+            frame_period_s=self.frame_period_s(),
+            seed=self.seed,
+            waits_for=self.waits_for,
+        )
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid by itself but not together with the others."""
+        if not is_driver(self.vid_source):
+            known = ", ".join(sorted(path.stem for path in ROOT.glob("*Stream.py")))
+            yield f"vid_source = {self.vid_source}: there is no camera of this name; known are {known}"
+        pins = self.pins() | ({"lick": self.lick_pin} if self.lick == "gpio" else {})
+        for name, pin in pins.items():
+            others = [other for other in pins if other != name and pins[other] == pin]
+            if others and name < others[0]:
+                yield f"{name}_pin = {pin}: this is also the pin of {' and '.join(others)}; each needs its own"
+        longest = max(("reward_delay", "audio_delay"), key=lambda key: getattr(self, key))
+        for key in ("initial_rest_dur", "success_rest_dur", "fail_rest_dur"):
+            if getattr(self, key) < getattr(self, longest):
+                yield (
+                    f"{key} = {getattr(self, key):g}: must be at least {longest}, {getattr(self, longest):g} s, "
+                    "or the signal of one trial would count in the next"
+                )
+        if self.video_file and any(side % 2 for side in self.resolution):
+            width, height = self.resolution
+            yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
+        if self.reward_s > self.max_valve_open_s:
+            yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
+        allowed = set(SummaryValues._fields) | type(self).model_fields.keys()
+        for name in self.summary_header:
+            if name not in allowed:
+                yield f"summary_header = ... {name} ...: there is no such value{nearest(name, allowed)}"
+
+
+def is_driver(name: str) -> bool:
+    """Return whether a camera driver of this name lies next to the others, or elsewhere on the module path."""
+    return name.isidentifier() and name.endswith("Stream") and importlib.util.find_spec(name) is not None

@@ -1,0 +1,94 @@
+"""config.ini as a file: reading a section, and writing lines back without touching the others."""
+
+import json
+from collections.abc import Mapping
+from configparser import Error as IniError
+from configparser import RawConfigParser
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from configupdater import ConfigUpdater
+
+from rig.disk import replace_file
+from rig.errors import SettingsError
+from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.sentences import nearest
+
+
+def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
+    """Return a section with what [DEFAULT] shares, and the keys that only [DEFAULT] has.
+
+    Raises
+    ------
+    SettingsError
+        There is no such file or section, or it is not an INI file.
+    """
+    if not path.is_file():
+        raise SettingsError(f"{path}: there is no such file; name a configuration with --config FILE")
+    parser = RawConfigParser()
+    try:
+        text = path.read_text(encoding="utf-8")
+        parser.read_string(text, str(path))
+    except (IniError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{path}: the file cannot be read as INI: {reason}") from None
+    if section not in parser.sections():
+        raise SettingsError(
+            f"{path}: there is no section [{section}]{nearest(section, parser.sections())}; "
+            f"the file has {', '.join(parser.sections()) or 'no section'}"
+        )
+    own = RawConfigParser(default_section="no section is shared here")
+    own.read_string(text)
+    shared = set(parser.defaults()) - set(own[section])
+    return dict(parser[section]), shared
+
+
+def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
+    """Write lines back into the user's file, {key: value}; every other line stays as it is."""
+    if not lines:
+        return
+    old = path.read_bytes().decode("utf-8")
+    updater = ConfigUpdater()
+    updater.read_string(old.replace("\r\n", "\n"))
+    for key, text in lines.items():
+        options = updater[section]
+        if key in options:
+            options[key].value = text
+        elif options.options():
+            options.option_blocks()[-1].add_after.option(key, text)
+        else:
+            updater.set(section, key, text)
+    new = str(updater).replace("\n", "\r\n") if "\r\n" in old else str(updater)
+    replace_file(path, new.encode("utf-8"))
+
+
+def save_session_copy(settings: RigSettings, path: Path) -> None:
+    """Write the section as used, and [configsection] that names it."""
+    lines = ["[configsection]", f"config = {settings.section}", "", f"[{settings.section}]"]
+    lines += [f"{key} = {text}".rstrip() for key, text in to_strings(settings).items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def to_text(value: Any) -> str:
+    """Write a value as config.ini has it; `loading.load` reads it back as the same value."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, tuple):
+        return ", ".join(to_text(part) for part in value)
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
+
+
+def to_strings(settings: CameraSettings) -> dict[str, str]:
+    """Return the settings as the plain dictionary of strings that camera drivers take (`cfgDict`)."""
+    texts = {key: to_text(value) for key, value in settings.model_dump().items()}
+    placed = getattr(settings, "placed", {})
+    return texts | {name: ",".join(map(str, box)) for name, box in placed.items()}

@@ -1,0 +1,146 @@
+"""From config.ini and the command line to checked settings, or to one complaint with everything that is wrong."""
+
+import secrets
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rig.errors import SettingsError
+from rig.settings.clmf import CIRCLES, ClmfSettings
+from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.fields import ROOT
+from rig.settings.ini import read_section
+from rig.settings.one_roi import OneRoiSettings
+from rig.settings.sentences import complaints, describe, nearest
+from rig.settings.two_roi import TwoRoiSettings
+
+EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings, TwoRoiSettings, ClmfSettings)
+
+# Keys that configurations of the original system carry and this one does not need.
+KEYS_OF_THE_ORIGINAL = frozenset(
+    {
+        "dff_range",
+        "moghistory",
+        "offline_video_file",
+        "reward_threshold_mm",
+        "sensor_mode_v1",
+        "sessionduration",
+        "spont_sess_duration",
+        "start_freq",
+        "var_threshold",
+    }
+)
+
+Camera = TypeVar("Camera", bound=CameraSettings)
+Rig = TypeVar("Rig", bound=RigSettings)
+
+
+def load(model: type[Rig], path: Path, section: str, overrides: Mapping[str, str]) -> tuple[Rig, list[str]]:
+    """Read one section, check it, and return the settings and the keys that were not used.
+
+    Parameters
+    ----------
+    model : type
+        The settings class of the experiment.
+    path : Path
+        An INI file.
+    section : str
+        Its section.
+    overrides : mapping
+        Settings of the command line; checked like those of the file.
+
+    Raises
+    ------
+    SettingsError
+        With every complaint at once, each with key, value, what is expected and the unit.
+    """
+    values, shared = read_section(path, section)
+    values |= overrides
+    shared -= overrides.keys()
+    known = set(model.model_fields) - {"placed"}
+    elsewhere = KEYS_OF_THE_ORIGINAL | {key for m in EXPERIMENTS for key in m.model_fields} | CIRCLES
+    places = {key: values.pop(key) for key in model.placeable(values) - known if key in values}
+    unused = sorted(key for key in values if key in elsewhere - known and key not in shared)
+    problems = [
+        f"{key} = {values[key]}: there is no such setting{nearest(key, known)}"
+        for key in sorted(values.keys() - known - elsewhere)
+    ]
+    raw = given(model, values)
+    own = raw.keys() - shared  # what [DEFAULT] says may be meant for another rig
+    problems += [describe({"loc": (key,), "type": "missing"}, raw, model) for key in sorted(model.must_be_given - own)]
+    if places:
+        raw["placed"] = places
+    try:
+        settings = model.model_validate(raw)
+    except ValidationError as error:
+        problems += [describe(one, raw, model) for one in error.errors()]
+    else:
+        problems += settings.contradictions()
+    if problems:
+        raise complaints(f"{path} [{section}]", problems)
+    if settings.seed is None:
+        settings = settings.model_copy(update={"seed": secrets.randbelow(2**32)})
+    return settings, unused
+
+
+def from_strings(model: type[Camera], cfgDict: Mapping[str, str], source: str = "settings") -> Camera:
+    """Build a settings object from a plain dictionary of strings; keys that it does not have are ignored.
+
+    Raises
+    ------
+    SettingsError
+        With every complaint at once.
+    """
+    raw = given(model, cfgDict)
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise complaints(source, [describe(one, raw, model) for one in error.errors()]) from None
+
+
+def given(model: type[BaseModel], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that are given; an empty `key =` is none where a value is needed or the default is empty."""
+    fields = {key: field for key, field in model.model_fields.items() if key in values and key != "placed"}
+    may_be_empty = {key for key, field in fields.items() if field.is_required() or field.default in (None, "")}
+    return {key: values[key] for key in fields if values[key] != "" or key not in may_be_empty}
+
+
+def experiment_of(path: Path, section: str) -> type[RigSettings]:
+    """Return the settings class of a section: by its name, else by the setting that no other experiment has."""
+    values, _ = read_section(path, section)
+    for model in EXPERIMENTS:
+        if model.section == section:
+            return model
+    return next((model for model in reversed(EXPERIMENTS) if model.own_key in values), OneRoiSettings)
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, str]:
+    """Turn ['key=value', ...] of the command line into a dictionary."""
+    values = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"--set {override}: expected KEY=VALUE, as in --set total_trials=10")
+        values[key.strip().lower()] = value.strip()
+    return values
+
+
+def add_config_arguments(parser: ArgumentParser, section: str) -> None:
+    """Add --config, --section and --set, which every program of the rig understands."""
+    parser.add_argument(
+        "--config", metavar="FILE", default=str(ROOT / "config.ini"), help="settings; default %(default)s"
+    )
+    parser.add_argument("--section", metavar="NAME", default=section, help="its section (default: %(default)s)")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a setting; may be repeated"
+    )
+
+
+def load_from_arguments(config: str, section: str, overrides: Iterable[str], forced: Mapping[str, str]) -> RigSettings:
+    """Return the settings that a program's --config, --section and --set name, over those that it forces itself."""
+    path = Path(config).expanduser()
+    settings, _ = load(experiment_of(path, section), path, section, dict(forced) | parse_overrides(overrides))
+    return settings

@@ -1,0 +1,20 @@
+"""Settings of brain/cla_reward_punish_1roi.py: one ROI."""
+
+from typing import ClassVar
+
+from rig.settings.clnf import ClnfSettings
+from rig.settings.fields import CORTEX, setting
+
+
+class OneRoiSettings(ClnfSettings):
+    """One ROI is trained."""
+
+    section: ClassVar[str] = "raspicambrain_reward_punish_1roi"
+    label: ClassVar[str] = "1roi"
+    own_key: ClassVar[str] = "roi"
+
+    roi: str = setting(CORTEX, "the ROI that is trained", "SITE_L or SITE_R")
+
+    def roi_names(self) -> list[str]:
+        """Return the one ROI."""
+        return [self.roi]

@@ -1,0 +1,49 @@
+"""What the summary of a session can hold besides the settings: one row per session, below data_root."""
+
+from typing import NamedTuple
+
+
+class SummaryValues(NamedTuple):
+    """The values of a session, as text; `rig.files.summary` computes them.
+
+    Attributes
+    ----------
+    mouse_id, session, data_path : str
+        Whose session, the name of its folder, and its path.
+    start, end : str
+        Wall clock.
+    duration, fps : str
+        From the first to the last frame, s; frames per second.
+    session_type, ended_by : str
+    trials, rewards, fails, success_rate : str
+    frames, lost_frames, unsaved_frames, stale_frames : str
+        Stored, lost by camera or loop, not stored by a slow disk, decided too late.
+    withheld_rewards, water_ul, water_day_ul : str
+        Rewards above a water cap; water of the session and of the day, µl, or 'uncalibrated'.
+    latency_median_ms, latency_p99_ms, latency_of_first_frames_ms : str
+        From capture to commanded output.
+    """
+
+    mouse_id: str
+    session: str
+    data_path: str
+    start: str
+    end: str
+    duration: str
+    fps: str
+    session_type: str
+    trials: str
+    rewards: str
+    fails: str
+    success_rate: str
+    frames: str
+    lost_frames: str
+    unsaved_frames: str
+    stale_frames: str
+    withheld_rewards: str
+    water_ul: str
+    water_day_ul: str
+    latency_median_ms: str
+    latency_p99_ms: str
+    latency_of_first_frames_ms: str
+    ended_by: str

@@ -1,0 +1,38 @@
+"""Settings of brain/cla_reward_punish_2roi.py: a rule on several ROIs."""
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
+
+from rig.protocol.roi_operation import RoiOperation
+from rig.settings.clnf import ClnfSettings
+from rig.settings.fields import CORTEX, setting
+
+
+def check_rule(text: str) -> str:
+    """Return the rule if it can be computed; ValueError with a sentence otherwise."""
+    RoiOperation(text)
+    return text
+
+
+class TwoRoiSettings(ClnfSettings):
+    """A rule on several ROIs is trained."""
+
+    section: ClassVar[str] = "raspicambrain_reward_punish_2roi"
+    label: ClassVar[str] = "2roi"
+    own_key: ClassVar[str] = "roi_operation"
+
+    roi_operation: Annotated[str, AfterValidator(check_rule)] = setting(
+        CORTEX, "the rule: names of ROIs and numbers with + - * / % and parentheses", "expression"
+    )
+
+    def roi_names(self) -> list[str]:
+        """Return the ROIs that the rule names."""
+        return RoiOperation(self.roi_operation).names
+
+    def contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every setting that is valid by itself but not together with the others."""
+        yield from super().contradictions()
+        if "roi" in self.roi_names():
+            yield f"roi_operation = {self.roi_operation}: no ROI may be called roi; roi_dff is the column of the rule"

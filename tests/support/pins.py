@@ -1,0 +1,37 @@
+"""The real rpi-lgpio on a chip in memory, and what that chip saw."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from support.places import FAKES
+
+PINS = {"reward": 27, "fail": 12, "light": 21, "trigger": 17}
+IS_MISSING, REASON = importlib.util.find_spec("RPi") is None, "rpi-lgpio is not installed"
+needs_lgpio = pytest.mark.skipif(IS_MISSING, reason=REASON)
+
+
+def gpio_env(log, **more):
+    """Return the environment in which the real rpi-lgpio drives a chip in memory; skip the test where it is missing."""
+    if IS_MISSING:
+        pytest.skip(REASON)
+    folder = str(FAKES / "lgpio_memory")
+    env = {"PYTHONPATH": folder, "RPI_LGPIO_REVISION": "c03114", "LGPIO_LOG": str(log)}
+    return env | {"TMPDIR": str(Path(log).parent)} | more  # the lock of the pins is there: one rig a test
+
+
+def read_edges(log):
+    """Return [(seconds, gpio, level)] of what the chip in memory saw."""
+    lines = Path(log).read_text().splitlines() if Path(log).exists() else []
+    return [(float(t), int(gpio), int(level)) for t, gpio, level in (line.split() for line in lines)]
+
+
+def levels(log):
+    """Return {gpio: level} as they are now."""
+    return {gpio: level for _, gpio, level in read_edges(log)}
+
+
+def all_low(log):
+    """Return whether all four pins were driven and are low now."""
+    return levels(log) == dict.fromkeys(PINS.values(), 0)

@@ -1,0 +1,28 @@
+"""Waiting, ending processes, and skipping what this machine lacks."""
+
+import shutil
+import signal
+import time
+
+import pytest
+
+
+def wait_until(condition, timeout_s=60.0):
+    """Wait until the condition holds; fail when it never does."""
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s, "waited in vain"
+        time.sleep(0.02)
+
+
+def end(process):
+    """End a process that a test has started."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    process.wait(20)
+
+
+def needs(*programs):
+    """Skip a test where a program is missing; `make setup` installs them all."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
