@@ -1,6 +1,7 @@
 """config.ini as a file: reading a section, and writing lines back without touching the others."""
 
 import json
+import re
 from collections.abc import Mapping
 from configparser import Error as IniError
 from configparser import RawConfigParser
@@ -38,10 +39,39 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
             f"{path}: there is no section [{section}]{nearest(section, parser.sections())}; "
             f"the file has {', '.join(parser.sections()) or 'no section'}"
         )
+    if hidden := hidden_settings(text):
+        raise SettingsError("\n".join(f"{path}, {sentence}" for sentence in hidden))
     own = RawConfigParser(default_section="no section is shared here")
     own.read_string(text)
     shared = set(parser.defaults()) - set(own[section])
     return dict(parser[section]), shared
+
+
+MAY_HAVE_LINES = frozenset({"seeds_mm", "roi_operation"})
+"""Settings whose value may go on in further lines."""
+SETTING_LINE = re.compile(r"\s*([A-Za-z_]\w*)\s*[=:]")
+
+
+def hidden_settings(text: str) -> list[str]:
+    """Return a sentence for every line that INI takes for a part of the value before it, though nobody means that.
+
+    A line that begins with a blank goes on with the line before: one blank too many, and a cap on water is a part of a
+    file name.
+    """
+    found, key = [], ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
+            continue
+        if not line[0].isspace():
+            match = SETTING_LINE.match(line)
+            key = match.group(1).lower() if match else ""
+        elif SETTING_LINE.match(line):
+            part = f"so it would be a part of {key or 'nothing'}; remove the blank"
+            found.append(f"line {number}: '{stripped}' begins with a blank, {part}")
+        elif key not in MAY_HAVE_LINES:
+            found.append(f"line {number}: the value of {key or 'nothing'} goes on here; write it in one line")
+    return found
 
 
 def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:

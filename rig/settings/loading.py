@@ -12,7 +12,7 @@ from rig.errors import SettingsError
 from rig.settings.clmf import CIRCLES, ClmfSettings
 from rig.settings.common import CameraSettings, RigSettings
 from rig.settings.fields import ROOT
-from rig.settings.ini import read_section
+from rig.settings.ini import MAY_HAVE_LINES, read_section
 from rig.settings.one_roi import OneRoiSettings
 from rig.settings.sentences import complaints, describe, nearest
 from rig.settings.two_roi import TwoRoiSettings
@@ -67,6 +67,11 @@ def load(model: type[Rig], path: Path, section: str, overrides: Mapping[str, str
     problems = [
         f"{key} = {values[key]}: there is no such setting{nearest(key, known)}"
         for key in sorted(values.keys() - known - elsewhere)
+    ]
+    problems += [
+        f"{key}: the value has a line break; write it in one line"
+        for key, value in values.items()
+        if "\n" in value and key not in MAY_HAVE_LINES
     ]
     raw = given(model, values)
     own = raw.keys() - shared  # what [DEFAULT] says may be meant for another rig
