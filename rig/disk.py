@@ -1,8 +1,11 @@
 """Writing to disk so that a file is whole at every moment, also after a kill, a full disk or a power cut."""
 
 import errno
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -36,8 +39,7 @@ def append_rows(path: Path, header: str, rows: list[str]) -> None:
     rows : list of str
         Each with the end of its line.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
+    with locked(path) as fd:
         size = os.fstat(fd).st_size
         is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"  # a power cut may have left half a row
         text = (f"{header}\n" if size == 0 else "\n" if is_torn else "") + "".join(rows)
@@ -47,8 +49,20 @@ def append_rows(path: Path, header: str, rows: list[str]) -> None:
         except OSError:
             os.ftruncate(fd, size)
             raise
-    finally:
-        os.close(fd)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Open a file to read and append, made if need be, while no other program does so by this function."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.path.exists(path) and os.path.samestat(os.fstat(fd), os.stat(path)):
+                yield fd
+                return
+        finally:
+            os.close(fd)  # else it was replaced while we waited: open the new one
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -1,9 +1,9 @@
 """The command line that all experiments share: everything is read and checked here, before a device is opened."""
 
 import argparse
+import difflib
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ from tables import HDF5ExtError
 from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
 from rig.errors import SettingsError
-from rig.files.ledger import had_today_ul
+from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
 from rig.files.session_tables import cut_short, join
 from rig.files.space import check_data_root
 from rig.protocol.trials import Course, open_course
@@ -21,7 +21,6 @@ from rig.settings.loading import add_config_arguments, load, parse_overrides
 from rig.terminal import console, print_banner
 
 SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
-MOUSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 BASELINE_EXAMPLE = (
     "  %(prog)s --baseline 300                     before the first day: where would the threshold lie?\n"
@@ -110,13 +109,18 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if unused:
         console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
     dose, trials = dose_of(settings, config), open_course(settings.plan(), args.baseline)
+    if settings.reward_ul is not None:
+        not_used = f"reward_s = {settings.reward_s:g} is not used, because reward_ul is set"
+        console.print(f"a reward is {dose.describe()}; {not_used}", soft_wrap=True)
     known = (settings, config, args.section, not args.no_window, args.fast, args.baseline, trials, dose, simulated)
     if args.check:
         return Options(*known, "", 0.0, check=True)
     check_data_root(settings, args.baseline)
     finish_sessions_cut_short(settings)
-    mouse_id = check_mouse_id(ask_mouse_id() if args.mouse_id is None else args.mouse_id)
-    return Options(*known, mouse_id, had_today_ul(settings.data_root, mouse_id, dose), check=False)
+    mice = known_mice(settings.data_root)
+    mouse_id = check_mouse_id(ask_mouse_id(mice) if args.mouse_id is None else args.mouse_id, mice)
+    today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
+    return Options(*known, mouse_id, today_ul, check=False)
 
 
 def overrides_of(args: argparse.Namespace, model: type[RigSettings]) -> dict[str, str]:
@@ -194,19 +198,33 @@ def simulated_devices(settings: RigSettings) -> dict[str, str]:
     return {device: what for device, what in devices.items() if what}
 
 
-def ask_mouse_id() -> str:
-    """Ask at the terminal."""
+def ask_mouse_id(known: Set[str]) -> str:
+    """Ask at the terminal, and once more for a mouse that this rig does not know but knows one like it."""
     try:
-        return input("Please enter mouse ID: ").strip()
+        mouse_id = input("Please enter mouse ID: ").strip()
+        near = difflib.get_close_matches(mouse_id.lower(), {mouse.lower(): mouse for mouse in known}, n=1)
+        if near and mouse_id not in known:
+            like = next(mouse for mouse in sorted(known) if mouse.lower() == near[0])
+            again = input(
+                f"{mouse_id} is new on this rig, which knows {like}. Enter for {like}, or type the ID again: "
+            )
+            return again.strip() or like
     except EOFError:
         raise SettingsError("the mouse ID is missing: type it at the prompt, or add --mouse-id ID") from None
+    return mouse_id
 
 
-def check_mouse_id(mouse_id: str) -> str:
-    """Return the ID if it can name a folder."""
+def check_mouse_id(mouse_id: str, known: Set[str]) -> str:
+    """Return the ID if it can name a folder, and is not a known one spelt otherwise."""
     if not MOUSE_ID.fullmatch(mouse_id):
         raise SettingsError(
             f"mouse ID {mouse_id!r}: letters, digits, '_', '-' and '.' only, beginning with a letter or digit; "
             "it names a folder"
+        )
+    alike = sorted(mouse for mouse in known if mouse.lower() == mouse_id.lower())
+    if alike and mouse_id not in known:
+        raise SettingsError(
+            f"mouse ID {mouse_id!r}: this rig knows {alike[0]}; IDs that differ only in case would be two mice, each "
+            f"with its own water; use {alike[0]}"
         )
     return mouse_id
