@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rig.disk import replace_file
 from rig.errors import SettingsError
@@ -17,6 +18,7 @@ from rig.settings.common import RigSettings
 
 CALIBRATION_FILE = "valve_calibration.json"
 UL_PER_G = 1000.0  # of water
+LEAST_GROWTH = 0.01  # from the shortest to the longest pulse, as a share of the largest volume
 
 
 class Calibration(BaseModel):
@@ -45,9 +47,34 @@ class Calibration(BaseModel):
     ul_per_s: float
     ul_at_0: float
 
+    @model_validator(mode="after")
+    def is_of_a_valve(self) -> Self:
+        """Refuse a line that no valve has: caps on water rely on it."""
+        lengths = {len(self.seconds), len(self.ul), len(self.residuals_ul)}
+        if len(lengths) > 1 or len(self.seconds) < 2:
+            raise ValueError("it needs two or more durations, each with its volume")
+        if min(self.seconds) <= 0 or min(self.ul) <= 0:
+            raise ValueError("every duration and every measured volume must be more than 0")
+        growth_ul = self.ul_per_s * (max(self.seconds) - min(self.seconds))
+        if growth_ul <= LEAST_GROWTH * max(self.ul):
+            raise ValueError(
+                f"the valve gives {self.ul_per_s:.3g} µl more per second of opening; longer pulses must give more"
+            )
+        shortest_s = min(self.seconds)
+        if (fitted_ul := self.ul_at_0 + self.ul_per_s * shortest_s) <= 0:
+            raise ValueError(f"its line gives {fitted_ul:.3g} µl at {shortest_s:g} s, which must be more than 0")
+        return self
+
     def volume_ul(self, seconds: float) -> float:
-        """Return the volume of a pulse of this length, µl."""
-        return max(0.0, self.ul_at_0 + self.ul_per_s * seconds)
+        """Return the volume of a pulse of this length, µl.
+
+        From the shortest calibrated duration on it is at least what was measured there.
+        """
+        return max(self.least_ul(seconds), self.ul_at_0 + self.ul_per_s * seconds)
+
+    def least_ul(self, seconds: float) -> float:
+        """Return what a pulse of this length gives at least: the volume measured at the shortest duration, µl."""
+        return self.ul[self.seconds.index(min(self.seconds))] if seconds >= min(self.seconds) else 0.0
 
     def duration_s(self, ul: float) -> float:
         """Return how long the valve must open for this volume, s."""
@@ -75,21 +102,27 @@ def fit(pin: str, pulses: int, seconds: Iterable[float], masses_g: Iterable[floa
     durations = np.array(list(seconds))
     ul = np.array(list(masses_g)) * UL_PER_G / pulses
     ul_per_s, ul_at_0 = (float(v) for v in np.polyfit(durations, ul, 1))
-    if not ul_per_s > 0:
-        raise SettingsError(
-            f"calibration: the valve gives {ul_per_s:.3g} µl more per second of opening; longer pulses must give more; "
-            "check valve, tubing and masses, and calibrate again"
+    try:
+        return Calibration(
+            pin=pin,
+            date=f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+            pulses=pulses,
+            seconds=tuple(durations.tolist()),
+            ul=tuple(ul.tolist()),
+            residuals_ul=tuple((ul - (ul_at_0 + ul_per_s * durations)).tolist()),
+            ul_per_s=ul_per_s,
+            ul_at_0=ul_at_0,
         )
-    return Calibration(
-        pin=pin,
-        date=f"{datetime.now():%Y-%m-%d %H:%M:%S}",
-        pulses=pulses,
-        seconds=tuple(durations.tolist()),
-        ul=tuple(ul.tolist()),
-        residuals_ul=tuple((ul - (ul_at_0 + ul_per_s * durations)).tolist()),
-        ul_per_s=ul_per_s,
-        ul_at_0=ul_at_0,
-    )
+    except ValidationError as error:
+        raise SettingsError(
+            f"calibration: {reason_of(error)}; check valve, tubing and masses, and calibrate again"
+        ) from None
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    said = error.errors()[0]["msg"].removeprefix("Value error, ") if isinstance(error, ValidationError) else str(error)
+    return " ".join(said.split())[:160]
 
 
 def pin_of(settings: RigSettings) -> str:
@@ -110,8 +143,8 @@ def read_calibrations(path: Path) -> dict[str, Calibration]:
         return {pin: Calibration(**values) for pin, values in stored.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError, TypeError, ValidationError) as error:
-        reason = " ".join(str(error).split())[:120]
+    except (OSError, ValueError, AttributeError, TypeError) as error:  # a ValidationError is a ValueError
+        reason = reason_of(error)
         raise SettingsError(
             f"{path}: the calibration of the valve cannot be read ({reason}); remove it, and calibrate again"
         ) from None
