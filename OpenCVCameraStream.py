@@ -10,12 +10,14 @@ from typing import ClassVar
 
 import cv2
 
+from rig.devices.arrivals import Arrivals
 from rig.devices.frames import Frame, FrameQueue, Numbering
 from rig.errors import CameraError
 from rig.settings.common import CameraSettings
 from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64
+FIRST_FRAMES = 3  # to see what kind of source it is
 
 
 class OpenCVCameraStream:
@@ -36,6 +38,7 @@ class OpenCVCameraStream:
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "OpenCVCameraStream")
         self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._arrivals = Arrivals(self._settings.frame_period_s())
         self._running = False
         self._thread = threading.Thread(target=self._capture, name="OpenCV camera", daemon=True)
 
@@ -55,7 +58,10 @@ class OpenCVCameraStream:
         self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         self._camera.set(cv2.CAP_PROP_FPS, self._settings.framerate)
-        good, image = self._camera.read()
+        began_s = time.monotonic()
+        for _ in range(FIRST_FRAMES):
+            good, image = self._camera.read()
+        self._arrivals.see_first(self._stamp_s(), began_s, time.monotonic(), FIRST_FRAMES)
         if not good:
             self._camera.release()
             raise CameraError(f"opencv_source = {source}: the camera opens but gives no image")
@@ -92,19 +98,19 @@ class OpenCVCameraStream:
     def _capture(self) -> None:
         numbering = Numbering(self._settings.framerate)
         while self._running:
+            asked_s = time.monotonic()
             good, image = self._camera.read()
-            captured_s = self._capture_time()
+            captured_s = self._arrivals.captured_s(self._stamp_s(), asked_s, time.monotonic())
             if not good:
                 self._queue.fail(CameraError("the camera stopped giving images; check its cable, then start again"))
                 break
-            self._queue.put(Frame(numbering.number(captured_s), captured_s, captured_s, image))
+            if captured_s is not None:  # else nobody knows how old it is; its number is missing, so it counts as lost
+                self._queue.put(Frame(numbering.number(captured_s), captured_s, captured_s, image))
         self._camera.release()
 
-    def _capture_time(self) -> float:
-        """Return when the newest image was captured, s on the monotonic clock: the driver's time where it gives one."""
-        now = time.monotonic()
-        stamp_s = self._camera.get(cv2.CAP_PROP_POS_MSEC) / 1e3
-        return stamp_s if now - 1 < stamp_s <= now else now
+    def _stamp_s(self) -> float:
+        """Return when the newest image was captured, s, as the driver says."""
+        return float(self._camera.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
 
 
 if __name__ == "__main__":

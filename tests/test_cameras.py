@@ -13,7 +13,7 @@ import pytest
 import tables
 
 from CameraFactory import CameraFactory, Senses
-from OpenCVCameraStream import OpenCVCameraStream
+from OpenCVCameraStream import FIRST_FRAMES, OpenCVCameraStream
 from PiCameraStream import PiCameraStream
 from rig.devices.frames import Frame, FrameQueue
 from rig.errors import CameraError, SettingsError
@@ -270,7 +270,8 @@ def test_opencv_camera_that_stops_is_noticed(settings, tmp_path):
     source = str(write_movie(tmp_path / "movie.avi"))
     cfg = settings(vid_source="OpenCVCameraStream", opencv_source=source, resolution="64, 48", bregma="24, 32", ppmm=5)
     with CameraFactory.open(cfg) as camera:
-        assert len(take(camera, N - 1)) == N - 1, "one frame was taken to see the size"
+        left = N - FIRST_FRAMES
+        assert len(take(camera, left)) == left, "the first frames were taken to see what kind of source it is"
         with pytest.raises(CameraError, match="stopped giving images"):
             camera.read()
 
