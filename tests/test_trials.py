@@ -150,20 +150,20 @@ def test_every_session_type_has_its_rules():
 
 def test_free_water_of_every_session_type_has_a_source():
     assert {rules.free_water for rules in RULES.values()} <= FREE_WATER.keys()
-    assert not any(FREE_WATER[""](60.0, 1).due(float(t)) for t in range(1000)), "no name, no water"
+    assert not any(FREE_WATER[""](60.0, 1, 1.0).due(float(t)) for t in range(1000)), "no name, no water"
 
 
 @pytest.mark.parametrize("framerate", [15, 60])
 def test_random_rewards_hold_their_rate_at_any_framerate(framerate):
     hours, per_min = 20, 1.8
-    rewards = RandomWater(per_min, seed=3)
+    rewards = RandomWater(per_min, 3, 1 / framerate)
     count = sum(rewards.due(n / framerate) for n in range(hours * 3600 * framerate))
     expected = per_min * 60 * hours
     assert abs(count - expected) < 4 * expected**0.5, "Poisson: four standard deviations"
 
 
 def test_random_rewards_can_be_none():
-    assert not any(RandomWater(0, seed=1).due(float(t)) for t in range(1000))
+    assert not any(RandomWater(0, 1, 1.0).due(float(t)) for t in range(1000))
 
 
 def test_random_reward_never_hides_an_outcome(trials_of):

@@ -1,5 +1,6 @@
 """Signals and intervals in the time of the frames: nothing here reads a clock."""
 
+import math
 from collections import deque
 
 
@@ -22,18 +23,20 @@ class DelayLine:
     delay_s : float
         How long ago.
     frame_period_s : float
-        The signal of the frame nearest in time is given back.
+        The signal of the frame nearest in time is given back, if it is at most one period off.
     """
 
     def __init__(self, delay_s: float, frame_period_s: float) -> None:
         self._delay_s = delay_s
         self._interval = Interval(frame_period_s)
+        self._farthest_s = frame_period_s * (1 + 1e-6)
         self._waiting: deque[tuple[float, float]] = deque()
-        self._value = 0.0
+        self._newest = -math.inf, 0.0  # of those that are old enough: time, signal
 
     def push(self, time_s: float, value: float) -> float:
-        """Take the signal of now, and return the signal of `delay_s` ago; 0 before there was any."""
+        """Take the signal of now, and return the signal of `delay_s` ago; 0 where there was none, as across a gap."""
         self._waiting.append((time_s, value))
         while self._waiting and self._interval.over(self._waiting[0][0], self._delay_s, time_s):
-            self._value = self._waiting.popleft()[1]
-        return self._value
+            self._newest = self._waiting.popleft()
+        is_of_then = abs(time_s - self._delay_s - self._newest[0]) <= self._farthest_s
+        return self._newest[1] if is_of_then else 0.0

@@ -44,12 +44,17 @@ RULES = {
 class FreeWater(Protocol):
     """Where rewards come from whatever the signal does."""
 
+    missed: int
+    """Rewards that fell into a time without frames."""
+
     def due(self, time_s: float) -> bool:
         """Return whether a reward falls into the frame at `time_s`; called once for every frame that may pay."""
 
 
 class NoFreeWater:
     """No reward comes by itself."""
+
+    missed = 0
 
     def due(self, _time_s: float) -> bool:
         """Return False."""
@@ -59,17 +64,22 @@ class NoFreeWater:
 class RandomWater:
     """Rewards at random moments: the times between them are exponential, whatever the frame rate.
 
+    A moment that falls into a gap is missed: rewards never come in a burst after it.
+
     Parameters
     ----------
     per_min : float
         Mean rate, 1/min.
     seed : int or None
+    frame_period_s : float
+        A reward is at most two periods late.
     """
 
-    def __init__(self, per_min: float, seed: int | None) -> None:
-        self._per_s = per_min / 60
+    def __init__(self, per_min: float, seed: int | None, frame_period_s: float) -> None:
+        self._per_s, self._latest_s = per_min / 60, 2 * frame_period_s
         self._random = random.Random(seed)
         self._next_s: float | None = None
+        self.missed = 0
 
     def due(self, time_s: float) -> bool:
         """Return whether a reward falls into the frame at `time_s`."""
@@ -77,13 +87,16 @@ class RandomWater:
             return False
         if self._next_s is None:
             self._next_s = time_s + self._random.expovariate(self._per_s)
-        if time_s < self._next_s:
-            return False
-        self._next_s += self._random.expovariate(self._per_s)
-        return True
+        is_due = False
+        while self._next_s <= time_s:
+            in_time = time_s - self._next_s <= self._latest_s
+            self.missed += is_due or not in_time
+            is_due = is_due or in_time
+            self._next_s += self._random.expovariate(self._per_s)
+        return is_due
 
 
-FREE_WATER: dict[str, Callable[[float, int | None], FreeWater]] = {
-    "": lambda _per_min, _seed: NoFreeWater(),
+FREE_WATER: dict[str, Callable[[float, int | None, float], FreeWater]] = {
+    "": lambda _per_min, _seed, _frame_period_s: NoFreeWater(),
     "random": RandomWater,
 }

@@ -91,6 +91,10 @@ class Course(Protocol):
 
     session_type: str
 
+    @property
+    def missed_rewards(self) -> int:
+        """Free rewards that fell into a time without frames, or with frames that came too late."""
+
     def is_over(self, time_s: float) -> bool:
         """Return whether the session has ended before the frame at `time_s`."""
 
@@ -138,7 +142,9 @@ class Trials:
         self._rest_dur = plan.initial_rest_dur
         self._has_tone = audio_schedule(plan.total_trials, plan.audio, plan.seed)
         self._freqs = get_freqs(plan.n_tones)
-        self._free_water = FREE_WATER[self._rules.free_water](plan.random_reward_per_min, plan.seed)
+        self._free_water = FREE_WATER[self._rules.free_water](
+            plan.random_reward_per_min, plan.seed, plan.frame_period_s
+        )
         self._interval = Interval(plan.frame_period_s)
         self._n_started = 0
         self._in_trial = self._waits = self._is_dark = False
@@ -157,6 +163,10 @@ class Trials:
         if step.outcome == NONE and not self._is_dark and may_pay and self._free_water.due(time_s):
             return step._replace(water=True)
         return step
+
+    @property
+    def missed_rewards(self) -> int:
+        return self._free_water.missed
 
     def tone_hz(self, step: Step, signal: float, bins: np.ndarray) -> float:
         if not step.audio:
@@ -221,6 +231,7 @@ class Baseline:
     """
 
     session_type = "baseline"
+    missed_rewards = 0
 
     def __init__(self, seconds: float, frame_period_s: float) -> None:
         self._seconds = seconds
