@@ -69,6 +69,7 @@ def running(rig: Rig) -> Iterator[None]:
         yield
     finally:
         rig.tone.play(0.0)
+        rig.tone.rest()
         rig.outputs.all_off()
         if rig.options.settings.trigger_stop_edge:
             rig.outputs.trigger.stop_edge()
@@ -78,6 +79,9 @@ def running(rig: Rig) -> Iterator[None]:
 def without_numbers(trouble: str) -> str:
     """Return a trouble without its numbers, which change from frame to frame."""
     return re.sub(r"\d+(\.\d+)?", "#", trouble)
+
+
+LATE_FOR_S = 1.0  # when decisions are late for longer, that is a trouble
 
 
 class Books:
@@ -96,7 +100,9 @@ class Books:
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
         self._rects = [roi for roi in rois if isinstance(roi, Rect)]
         self._trouble, self._troubles = "", dict[str, str]()
-        self._trial, self._is_dark = 0, False
+        self._trial, self._is_dark, self._late_s = 0, False, 0.0
+        if rig.options.settings.outputs == "gpio":  # a simulated valve gives no water
+            rig.water.book = log.ledger
 
     def write(self, act: Act, **values: object) -> None:
         """Store the frame and its row, and show where the session stands.
@@ -117,8 +123,7 @@ class Books:
         if not act.is_fresh:
             self._rig.tally.stale += 1
             self._rig.events.add("stale frame", act.age_s * 1e3, "ms old; no water")
-        if act.gave_water and self._rig.options.settings.outputs == "gpio":  # a simulated valve gives no water
-            self._log.ledger.add_reward()
+        self._late_s = 0.0 if act.is_fresh else self._late_s + self._rig.options.settings.frame_period_s()
         self._is_dark = self._is_dark or step.goes_dark
         self._count(step)
         sounds = {"freq": round(act.hz), "audio": int(act.hz > 0)}
@@ -130,6 +135,10 @@ class Books:
         """Say why the session has ended, also of the trial that was running."""
         self._log.ended_by = reason
         self.notes["tone_underflows"] = self._rig.tone.underflows
+        if self._rig.stalls:
+            self.notes["stalls_s"] = ", ".join(f"{seconds:.1f}" for seconds in self._rig.stalls)
+        if missed := self._rig.trials.missed_rewards:
+            self.notes["missed_random_rewards"] = missed
         if self._trial:
             self._rig.events.add("trial", self._trial, f"end: {reason}")
 
@@ -167,7 +176,9 @@ class Books:
         tone = self._rig.tone.trouble()
         disk = f"the disk is too slow: {unsaved} frames not stored" if unsaved else ""
         picture = "" if self._is_dark else image_trouble(image, settings.max_saturated)
-        found = list(filter(None, (tone, self._rig.lick.trouble(), disk, picture)))
+        late = f"decisions are late, for {self._late_s:.0f} s now" if self._late_s > LATE_FOR_S else ""
+        valve = self._rig.outputs.trouble()
+        found = list(filter(None, (valve, late, tone, self._rig.lick.trouble(), disk, picture)))
         trouble = "; ".join(found)
         if without_numbers(trouble) != without_numbers(self._trouble):
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")

@@ -1,8 +1,12 @@
 """How every program of the rig ends: signals, errors in a sentence, exit status."""
 
+import contextlib
 import os
 import signal
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,6 +14,8 @@ from typing import NoReturn
 
 from rig.errors import NoSession, RigError
 from rig.terminal import console, terminal
+
+AT_ONCE_AFTER_S = 3.0  # a second signal this long after the first does not wait any more
 
 
 class Stopped(BaseException):
@@ -24,8 +30,12 @@ class Signals:
     """Ctrl-C, SIGTERM and SIGHUP: they unwind the script once, so that every device is closed in order.
 
     While a session runs they wait for a safe point of the loop, between two frames, and while it is closed, until it
-    is closed: no row is half-written, and no second Ctrl-C can interrupt the closing.
+    is closed: no row is half-written, and no impatient second Ctrl-C can interrupt the closing.  A second one 3 s after
+    the first acts at once, wherever the script hangs: guard and tone process lose their script and go low and silent,
+    and the next session finishes the files.
     """
+
+    HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self._asked: Stopped | None = None
@@ -33,9 +43,29 @@ class Signals:
 
     def install(self) -> None:
         """Take the signals over."""
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in self.HANDLED:
             if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):  # nohup means it
                 signal.signal(each, self._stop)
+        # Python calls handlers only between two of its own steps, which a script that hangs in a library never reaches.
+        # The number of each signal comes through this pair at once, whatever the main thread does.
+        listening, told = socket.socketpair()
+        told.setblocking(False)
+        signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        self._wakeup = told  # kept open
+        threading.Thread(target=self._listen, args=(listening,), name="signals", daemon=True).start()
+
+    def _listen(self, listening: socket.socket) -> None:
+        """End the process at the second signal, if it comes late enough; a thread."""
+        first_s: float | None = None
+        while number := listening.recv(1):
+            now_s = time.monotonic()
+            if signal.Signals(number[0]) not in self.HANDLED or signal.getsignal(number[0]) == signal.SIG_IGN:
+                continue
+            if first_s is not None and now_s - first_s >= AT_ONCE_AFTER_S:
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\nended at once: outputs are low, and the next session finishes the files\n")
+                os._exit(128 + number[0])
+            first_s = now_s if first_s is None else first_s
 
     @contextmanager
     def at_safe_points(self) -> Iterator[None]:

@@ -186,8 +186,35 @@ def check_outputs(flight: Preflight, settings: RigSettings, events: Events, devi
         outputs.all_off()  # waits for the answer of the guard
         pins = ", ".join(f"{name} {pin}" for name, pin in settings.pins().items())
         flight.note("pins", PASS, f"{settings.pin_numbering} {pins} are ours and low; the guard answers")
+        if settings.outputs == "gpio":
+            judge_release(flight, keeps_levels())
         return outputs
     return None
+
+
+def keeps_levels(modules: Path = Path("/sys/module")) -> bool | None:
+    """Return whether the kernel keeps a pin at its level when the process that drove it has died; None if unknown.
+
+    A Raspberry Pi does, unless `dtparam=strict_gpiod` stands in /boot/firmware/config.txt.
+    """
+    for path in modules.glob("pinctrl_*/parameters/persist_gpio_outputs"):
+        return path.read_text().strip() in ("Y", "1")
+    return None
+
+
+def judge_release(flight: Preflight, keeps: bool | None) -> None:
+    """Say what becomes of an open valve when guard and script die together."""
+    resistor = "pull the reward pin to ground with 10 kΩ"
+    if keeps is None:
+        flight.note("release", WARN, "this kernel does not say whether it keeps pins at their level", resistor)
+    elif keeps:
+        found = (
+            "pins keep their level when their process has died: the valve stays open if guard and script die together"
+        )
+        cure = "add dtparam=strict_gpiod to /boot/firmware/config.txt, and reboot; " + resistor
+        flight.note("release", WARN, found, cure)
+    else:
+        flight.note("release", PASS, "strict_gpiod is in force: pins are released when their process has died")
 
 
 def check_tone(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Tone | None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
@@ -82,6 +82,8 @@ class Rig:
         Of the sessions that were run, with their notes; shown when all devices are closed.
     ended_by : str
         Why the session has ended; '' while it runs.
+    stalls : list of float
+        How long the loop stood still, s, each time that the outputs went low without it.
     """
 
     options: Options[Any]
@@ -96,6 +98,7 @@ class Rig:
     tally: Tally
     summaries: list[tuple[Mapping[str, str], Mapping[str, object]]]
     ended_by: str = ""
+    stalls: list[float] = field(default_factory=list)
     _aged: tuple[Frame | None, float] = (None, 0.0)
     """The newest frame that was asked about, and its age."""
 
@@ -107,11 +110,12 @@ class Rig:
             if self.camera.lost != self.tally.lost:
                 self.events.add("camera", self.camera.lost - self.tally.lost, "frames lost before this one")
                 self.tally.lost = self.camera.lost
+            self.beat()
             if self.trials.is_over(frame.time_s):
                 self.ended_by = "finished"
                 return
             yield frame
-            self.ended_by = "stopped with Esc" if self.window.stopped else self.water.ends_session()
+            self.ended_by = "stopped with Esc" if self.window.stopped else self.water.ends_session() or self._stalled()
             if self.ended_by:
                 return
         self.ended_by = "the recording ended"
@@ -132,7 +136,7 @@ class Rig:
             The tone, 0 for silence.
         """
         is_fresh = self.is_fresh(frame)
-        if is_fresh:
+        if is_fresh or hz == 0:  # silence is always allowed
             self.tone.play(hz)
         gave_water = step.water and self.water.give(frame.time_s)
         if step.outcome == FAIL:
@@ -141,6 +145,24 @@ class Rig:
             self.outputs.light.off()
         acted_s = time.monotonic()
         return Act(frame, step, self._age_s(frame), is_fresh, gave_water, self.tone.hz, self.lick.touched(), acted_s)
+
+    def beat(self) -> None:
+        """Let guard and tone know that the loop is alive; note where they had to go silent without it."""
+        self.tone.beat()
+        if silent_s := self.outputs.beat():
+            self.stalls.append(silent_s + self.options.settings.silence_limit_s())
+            self.events.add("stall", 0, f"the loop is back after {self.stalls[-1]:.1f} s; light and trigger as before")
+
+    def rest(self) -> None:
+        """Let guard and tone know that there is no loop for now."""
+        self.tone.rest()
+        self.outputs.rest()
+
+    def _stalled(self) -> str:
+        """Return why the session ends after a loop that stood still, nothing where it goes on."""
+        if not self.stalls or self.options.settings.at_stall == "continue":
+            return ""
+        return f"the loop stood still for {self.stalls[-1]:.1f} s, and at_stall = end"
 
     def _age_s(self, frame: Frame) -> float:
         """Return how old a frame was when it was first asked about, which is when it is decided on."""
@@ -164,13 +186,15 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         ExitStack() as at_the_end,
         CameraFactory.open(settings, options.fast) as camera,
         closing(open_window(settings, options.window)) as window,
-        open_tone(settings.tone, settings.tone_volume, events) as tone,
+        open_tone(settings.tone, settings.tone_volume, events, settings.silence_limit_s()) as tone,
         closing(open_lick(settings, events, tally)) as lick,
         Outputs(settings, events) as outputs,  # opened last, so closed first
     ):
         at_the_end.callback(print_summaries, summaries)
         camera.let_sense(tone, tally)
         water = Water(settings, options.dose, outputs.reward, events, tally, options.today_ul)
+        if settings.outputs == "gpio":
+            outputs.on_driven = water.driven
         yield Rig(options, options.trials, camera, outputs, tone, lick, water, window, events, tally, summaries)
 
 
@@ -193,7 +217,8 @@ def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> None:
     rig.outputs.light.on()  # without the light there is nothing to place an ROI on
     if isinstance(rig.window, Window):
         with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
-            placed = rig.window.place_rois(rig.camera, rig.lick, rois, preview)
+            placed = rig.window.place_rois(rig.camera, rig.lick, rois, preview, rig.beat)
+        rig.rest()
         if placed is None:
             raise NoSession("The window was closed: no session.")
         keep_places(rig.options, [roi for roi in rois if roi.name in placed.moved])

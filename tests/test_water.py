@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -145,35 +146,35 @@ def ledger_of_two_mice(tmp_path):
 
 @pytest.mark.parametrize(("mouse", "ul"), [("m1", 6.5 + 2.5), ("m2", 6.5), ("m3", 0)])
 def test_ledger_of_today(ledger_of_two_mice, mouse, ul):
-    assert had_today_ul(ledger_of_two_mice, mouse, Dose(0.3, 6.5, LINE)) == pytest.approx(ul)
+    assert had_today_ul(ledger_of_two_mice, mouse, Dose(0.3, 6.5, LINE), has_cap=True) == pytest.approx(ul)
 
 
 def test_ledger_of_today_without_a_calibration(ledger_of_two_mice):
-    assert had_today_ul(ledger_of_two_mice, "m1", Dose(0.3)) == 0, "nobody knows"
+    assert had_today_ul(ledger_of_two_mice, "m1", Dose(0.3), has_cap=False) == 0, "nobody knows"
 
 
 def test_no_ledger_yet(tmp_path):
-    assert read_ledger(tmp_path) == []
-    assert had_today_ul(tmp_path, "m1", Dose(0.3, 6.5, LINE)) == 0
+    assert read_ledger(tmp_path) == ([], [])
+    assert had_today_ul(tmp_path, "m1", Dose(0.3, 6.5, LINE), has_cap=True) == 0
 
 
 def test_a_ledger_that_cannot_be_read_is_one_sentence(tmp_path):
-    (tmp_path / LEDGER_FILE).write_text(f"time,mouse\n{datetime.now():%Y-%m-%d},m1\n")
+    (tmp_path / LEDGER_FILE).mkdir()
     with pytest.raises(SettingsError, match="the ledger of the water cannot be read"):
-        had_today_ul(tmp_path, "m1", Dose(0.3, 6.5, LINE))
+        had_today_ul(tmp_path, "m1", Dose(0.3, 6.5, LINE), has_cap=False)
 
 
 def test_rewards_that_cannot_be_stored_wait_until_they_can(tmp_path):
     data_root = tmp_path / "not yet there"
-    ledger = Ledger(data_root, "m1", "20260101120000", Dose(0.2, 4.5, LINE))
-    ledger.add_reward()
+    ledger = Ledger(data_root, "m1", "20260101120000")
+    ledger.add_reward(0.2, 4.5)
     with pytest.raises(FileNotFoundError):
         ledger.store()
     data_root.mkdir()
-    ledger.add_reward()
+    ledger.add_reward(0.2, 4.5)
     for _ in range(2):
         ledger.store()  # twice: what is stored does not wait any more
-    entries = read_ledger(data_root)
+    entries, _ = read_ledger(data_root)
     assert [(e.mouse_id, e.session, e.seconds, e.ul) for e in entries] == [("m1", "20260101120000", 0.2, 4.5)] * 2
 
 
@@ -244,20 +245,35 @@ GREEDY = SHORT | {"reward_threshold": "0.0001", "success_rest_dur": "2", "total_
 
 @needs_lgpio
 def test_a_calibrated_session_counts_its_water(run, config, tmp_path):
+    """In real time: what counts is how long the valve was driven."""
     save_calibration(config.with_name(CALIBRATION_FILE), LINE)
+    paced = GREEDY | {"initial_rest_dur": "1", "success_rest_dur": "1", "total_trials": "3"}
     for _ in range(2):
         done = finished(
-            run("--config", config, "--set", "reward_ul=4.5", settings=GREEDY, env=gpio_env(tmp_path / "edges"))
+            run(
+                "--config",
+                config,
+                "--set",
+                "reward_ul=4.5",
+                settings=paced,
+                fast=False,
+                env=gpio_env(tmp_path / "edges"),
+            )
         )
     session = run.session()
     n = (session.columns["reward"] == 1).sum()
-    assert n == 5
-    assert f"{4.5 * n:.2f} µl, today {9 * n:.2f} µl" in done.stdout
+    assert n == 3
     with (run.data / LEDGER_FILE).open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * n
-    assert {(row["mouse_id"], row["ul"], row["seconds"]) for row in rows} == {("m1", "4.500", "0.2000")}
+    assert {row["mouse_id"] for row in rows} == {"m1"}
     assert rows[-1]["session"] == session.folder.name
+    driven_s = [float(row["seconds"]) for row in rows]
+    assert driven_s == pytest.approx([0.2] * len(rows), abs=0.03)
+    given_ul = [float(row["ul"]) for row in rows]
+    assert given_ul == pytest.approx([LINE.volume_ul(seconds) for seconds in driven_s], abs=2e-3)
+    shown = re.search(r"([\d.]+) µl, today ([\d.]+) µl", done.stdout)
+    assert [float(ul) for ul in shown.groups()] == pytest.approx([sum(given_ul[n:]), sum(given_ul)], abs=0.03)
     assert len(session.of("reward", "commanded: 0.2 s")) == n
 
 

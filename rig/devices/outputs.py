@@ -1,5 +1,6 @@
 """Reward, fail, light and trigger.  `python -m rig.commands.outputs` tries them one by one."""
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -7,11 +8,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from rig.devices.valve_guard import GpioPins
+from rig.devices.pulse_watch import PulseWatch
+from rig.devices.valve_guard import GpioPins, import_gpio
 from rig.errors import OutputError
 from rig.events import Events
 from rig.settings.common import RigSettings
@@ -20,30 +23,41 @@ from rig.settings.fields import ROOT
 READY_WITHIN_S = 10.0
 ANSWERS_WITHIN_S = 2.0
 STUCK = "the guard of the output pins does not answer and was ended"
+VALVE_STUCK = "the valve did not close in time, so the guard of the output pins was ended"
+CATCH_UP_S = 0.05  # for edges that were driven in time, and read late because this process was stopped
 STOP_EDGE_S = 0.05
+IDLE_S = 1.0  # between two looks of the valve watch while no pulse is under way
 NAMES = ("reward", "fail", "light", "trigger")
 
 
 class Output:
-    """One output pin, driven by the guard."""
+    """One output pin, driven by the guard.
+
+    Attributes
+    ----------
+    is_on : bool
+        It was switched on for good, and not off since.
+    """
 
     def __init__(self, name: str, outputs: "Outputs") -> None:
-        self.name = name
+        self.name, self.is_on = name, False
         self._outputs = outputs
 
     def on(self) -> None:
         """Drive the pin high."""
         self._outputs.command(f"on {self.name}")
+        self.is_on = True
         self._outputs.events.add(self.name, 1, "commanded: on")
 
     def off(self) -> None:
         """Drive the pin low."""
         self._outputs.command(f"off {self.name}")
+        self.is_on = False
         self._outputs.events.add(self.name, 0, "commanded: off")
 
     def pulse(self, seconds: float) -> None:
         """Drive the pin high now and low after `seconds`, kept by the guard's clock."""
-        self._outputs.command(f"pulse {self.name} {seconds:.6f}")
+        self._outputs.pulse(self.name, seconds)
         self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s")
 
     def stop_edge(self) -> None:
@@ -104,6 +118,8 @@ class Outputs:
     Attributes
     ----------
     reward, fail, light, trigger : Output
+    on_driven : callable
+        Is called, by another thread, with the seconds that the valve was open, and by how many pulses; replace it.
 
     Raises
     ------
@@ -119,8 +135,20 @@ class Outputs:
         self._ready, self._low = threading.Event(), threading.Event()
         self._closing = False
         self._pinged_s = 0.0  # 0 when no answer is awaited
+        self._fell_silent_s = 0.0  # 0 while the guard hears from the loop
+        self.on_driven: Callable[[float, int], None] = lambda _seconds, _pulses: None
+        self._watch = PulseWatch(settings.max_valve_open_s, lambda seconds, n: self.on_driven(seconds, n))
+        self._pulsed = threading.Event()
+        if settings.outputs == "gpio":
+            with contextlib.suppress(Exception):  # the guard reports it; here only the time of a later import is saved
+                import_gpio()
         command = [sys.executable, "-m", "rig.devices.valve_guard", "--numbering", settings.pin_numbering]
-        command += ["--max-open", f"reward={settings.max_valve_open_s}"]
+        command += [
+            "--max-open",
+            f"reward={settings.max_valve_open_s}",
+            "--max-silence",
+            str(settings.silence_limit_s()),
+        ]
         command += ["--simulated"] if settings.outputs == "simulated" else []
         command += [f"{name}={pin}" for name, pin in settings.pins().items()]
         # In another session of processes: Ctrl-C in the terminal must reach the script, not the guard.
@@ -129,6 +157,8 @@ class Outputs:
         )
         self._listener = threading.Thread(target=self._listen, name="guard listener", daemon=True)
         self._listener.start()
+        self._watcher = threading.Thread(target=self._watch_the_valve, name="valve watch", daemon=True)
+        self._watcher.start()
         if not self._ready.wait(READY_WITHIN_S) or self._error:
             self.close()
             raise OutputError(self._error or "the guard of the output pins did not start")
@@ -144,8 +174,42 @@ class Outputs:
             self._listener.join(ANSWERS_WITHIN_S)  # it takes the pins low
             raise OutputError(self._error or "the guard of the output pins has died") from None
 
+    def pulse(self, name: str, seconds: float) -> None:
+        """Command a pulse; that of the valve is watched until it has ended."""
+        if name == "reward":
+            self._watch.command(time.monotonic(), seconds)
+            self._pulsed.set()
+        self.command(f"pulse {name} {seconds:.6f}")
+
+    def beat(self) -> float:
+        """Say that the loop is alive: once a frame.  Without it for `max_silence_s` the guard takes all pins low.
+
+        Returns
+        -------
+        float
+            How long the outputs were low because nobody said so, s; they are as before now.  0 where all is well.
+        """
+        self.command("beat")
+        if not self._fell_silent_s:
+            return 0.0
+        silent_s, self._fell_silent_s = time.monotonic() - self._fell_silent_s, 0.0
+        for output in (self.light, self.trigger):
+            if output.is_on:
+                output.on()
+        return silent_s
+
+    def rest(self) -> None:
+        """Say that there is no loop for now, so that the guard expects no beat."""
+        self.command("rest")
+
+    def trouble(self) -> str:
+        """Return what was wrong with the valve, nothing where all is well."""
+        return self._watch.trouble
+
     def all_off(self) -> None:
         """Drive every pin low, pulses included, and wait until it is done; OutputError if the guard cannot."""
+        for output in (self.reward, self.fail, self.light, self.trigger):
+            output.is_on = False
         self._low.clear()
         self.command("all_off")
         if not self._low.wait(ANSWERS_WITHIN_S):
@@ -163,10 +227,26 @@ class Outputs:
             self._pinged_s = time.monotonic()
             self.command("ping")
 
-    def _give_up(self) -> None:
-        """End a guard that does not answer; its pins are released by that."""
-        self._error = self._error or STUCK
+    def _give_up(self, why: str = STUCK) -> None:
+        """End a guard that does not answer; the listener sees that, and takes the pins low."""
+        self._error = self._error or why
         self._guard.kill()
+
+    def _watch_the_valve(self) -> None:
+        """End a guard that does not close the valve in time, whatever the loop is waiting for; a thread."""
+        while self._guard.poll() is None:
+            stuck_at_s = self._watch.stuck_at_s()
+            wait_s = None if stuck_at_s is None else max(0.0, stuck_at_s - time.monotonic())
+            if self._pulsed.wait(IDLE_S if wait_s is None else wait_s):
+                self._pulsed.clear()
+                continue
+            if stuck_at_s is None:
+                continue
+            if time.monotonic() > stuck_at_s + CATCH_UP_S:  # this process was stopped, and has edges to read
+                time.sleep(CATCH_UP_S)
+            if self._watch.stuck_at_s() == stuck_at_s:
+                self._give_up(VALVE_STUCK)
+                return
 
     def _listen(self) -> None:
         assert self._guard.stdout is not None
@@ -175,10 +255,15 @@ class Outputs:
             if kind == "edge":
                 name, level, when_s = rest.split()
                 self.events.add(name, int(level), "driven", float(when_s))
+                if name == "reward":
+                    self._watch.edge(int(level), float(when_s))
             elif kind == "error":
                 self._error = f"the output pins failed: {rest}"
             elif kind == "pong":
                 self._pinged_s = 0.0
+            elif kind == "silent":
+                self._fell_silent_s = float(rest)
+                self.events.add("stall", 1, "nothing was heard from the loop: all outputs went low", float(rest))
             elif kind == "low":
                 self._low.set()
             else:
@@ -198,6 +283,8 @@ class Outputs:
             for name, pin in self._settings.pins().items():
                 pins.claim(pin)
                 self.events.add(name, 0, "driven by the script")
+                if name == "reward":
+                    self._watch.edge(0, time.monotonic())
         except Exception as error:
             return f"its pins could not be taken low ({error}): shut the valve by hand"
         return "the script has taken all pins low"
@@ -213,6 +300,8 @@ class Outputs:
             self._give_up()
             self._guard.wait(READY_WITHIN_S)
         self._listener.join(READY_WITHIN_S)
+        self._pulsed.set()
+        self._watcher.join(READY_WITHIN_S)
         assert self._guard.stdout is not None
         self._guard.stdout.close()
         if self._lock is not None:

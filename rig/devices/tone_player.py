@@ -3,6 +3,7 @@
 `python -m rig.commands.tones` plays all tones.
 """
 
+import math
 import mmap
 import subprocess
 import sys
@@ -39,6 +40,12 @@ class Tone(Protocol):
     def play(self, hz: float) -> None:
         """Play this frequency from now on; 0 is silence."""
 
+    def beat(self) -> None:
+        """Say that the loop is alive: once a frame; without it for the limit of silence the tone falls silent."""
+
+    def rest(self) -> None:
+        """Say that there is no loop for now, so that no beat is expected."""
+
     def trouble(self) -> str:
         """Return what is wrong with the sound, nothing when all is well."""
 
@@ -61,6 +68,8 @@ class TonePlayer:
         Full scale is 1.
     events : Events
         Every change of the commanded frequency is noted here.
+    max_silence_s : float
+        The tone falls silent when no beat has come for this time; from the first beat on.
 
     Raises
     ------
@@ -68,9 +77,9 @@ class TonePlayer:
         There is no PyAudio, no loudspeaker, or it does not run.
     """
 
-    def __init__(self, volume: float, events: Events) -> None:
+    def __init__(self, volume: float, events: Events, max_silence_s: float = math.inf) -> None:
         self.hz = 0.0
-        self._events = events
+        self._events, self._max_silence_s = events, max_silence_s
         with tempfile.TemporaryFile() as file:
             file.truncate(mmap.PAGESIZE)
             self._shared = Shared(file.fileno())
@@ -91,6 +100,12 @@ class TonePlayer:
             self.hz = hz
             self._shared.hz = hz
             self._events.add("tone", hz)
+
+    def beat(self) -> None:
+        self._shared.silent_at_s = time.monotonic() + self._max_silence_s
+
+    def rest(self) -> None:
+        self._shared.silent_at_s = 0.0
 
     def trouble(self) -> str:
         if self._player.poll() is not None:
@@ -143,10 +158,10 @@ class TonePlayer:
         self.stop()
 
 
-def open_tone(kind: str, volume: float, events: Events) -> Tone:
+def open_tone(kind: str, volume: float, events: Events, max_silence_s: float = math.inf) -> Tone:
     """Open the loudspeaker that the setting `tone` names."""
     if kind == "simulated":
         from rig.simulated.tone import SimTone
 
         return SimTone(events)
-    return TonePlayer(volume, events)
+    return TonePlayer(volume, events, max_silence_s)

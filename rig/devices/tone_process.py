@@ -17,7 +17,7 @@ MISSING = (
     "PyAudio is not installed; run 'make setup', or on a Raspberry Pi 'sudo apt install python3-pyaudio', "
     "or try without sound: --set tone=simulated"
 )
-VALUES = ("hz", "volume", "callbacks", "underflows", "called_back_s")
+VALUES = ("hz", "volume", "callbacks", "underflows", "called_back_s", "silent_at_s")
 
 
 class Shared:
@@ -36,6 +36,8 @@ class Shared:
         Counted by the process.
     called_back_s : float
         When it last made samples, on the monotonic clock.
+    silent_at_s : float
+        When the tone falls silent by itself, because the loop stands still, on the monotonic clock; 0 never.
     """
 
     hz: float
@@ -43,6 +45,7 @@ class Shared:
     callbacks: float
     underflows: float
     called_back_s: float
+    silent_at_s: float
 
     def __init__(self, fd: int) -> None:
         self.__dict__["_values"] = memoryview(mmap.mmap(fd, mmap.PAGESIZE)).cast("d")
@@ -94,10 +97,11 @@ def serve(fd: int) -> int:
     shared, synthesizer = Shared(fd), Synthesizer()
 
     def callback(_input: object, n: int, _time: object, status: int) -> tuple[bytes, int]:
-        samples = synthesizer.render(shared.hz, shared.volume, n)
+        now_s, silent_at_s = time.monotonic(), shared.silent_at_s
+        samples = synthesizer.render(0.0 if 0 < silent_at_s < now_s else shared.hz, shared.volume, n)
         shared.callbacks += 1
         shared.underflows += bool(status & pyaudio.paOutputUnderflow)
-        shared.called_back_s = time.monotonic()
+        shared.called_back_s = now_s
         return samples.tobytes(), pyaudio.paContinue
 
     audio = pyaudio.PyAudio()

@@ -5,11 +5,13 @@ script dies, whatever killed it.  `rig.devices.outputs` starts it and speaks to 
 
     pulse NAME SECONDS      high now, low after this time
     on NAME / off NAME
-    all_off                 every pin low, pulses included; answers `low`
+    all_off                 every pin low, pulses included, and no beat is expected; answers `low`
+    beat                    the loop is alive; from the first one on, all pins go low when none comes for a while
+    rest                    no beat is expected for now
     ping                    answers `pong`
 
-It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), or
-`error SENTENCE` before it takes all pins low and ends.
+It answers `ready`, then `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), `silent TIME` when it
+took all pins low because no beat came, or `error SENTENCE` before it takes all pins low and ends.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 MISSING_GPIO = (
@@ -42,10 +45,25 @@ class Pins(Protocol):
         """Drive the pin."""
 
 
+@contextlib.contextmanager
+def staying_here() -> Iterator[None]:
+    """Come back to the working folder: lgpio leaves it when it is imported, and relative paths with it."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        here = ""
+    try:
+        yield
+    finally:
+        if here:
+            os.chdir(here)
+
+
 def import_gpio() -> Any:
     """Return the module RPi.GPIO, or what stands in for it on this computer; it may raise anything."""
     os.environ.setdefault("LG_WD", tempfile.gettempdir())  # lgpio leaves a FIFO in its working directory
-    from RPi import GPIO
+    with staying_here():
+        from RPi import GPIO
 
     GPIO.setwarnings(False)
     return GPIO
@@ -78,13 +96,18 @@ class Guard:
         {output name: pin}.
     max_open_s : dict
         {output name: s}: an output named here, the valve, goes low this long after it went high, whatever is asked for.
+    max_silence_s : float
+        All pins go low when no beat has come for this time.
     """
 
-    def __init__(self, pins: Pins, names: dict[str, int], max_open_s: dict[str, float]) -> None:
+    def __init__(
+        self, pins: Pins, names: dict[str, int], max_open_s: dict[str, float], max_silence_s: float = math.inf
+    ) -> None:
         self._pins, self._names, self._max_open_s = pins, names, max_open_s
         self._rose_s: dict[str, float] = {}
         self._ends_s: dict[str, float] = {}
         self._levels = dict.fromkeys(names, 0)
+        self._max_silence_s, self._silent_at_s = max_silence_s, math.inf
         for pin in names.values():
             pins.claim(pin)
 
@@ -92,11 +115,15 @@ class Guard:
         """Carry out one line."""
         verb, *arguments = line.split()
         if verb == "all_off":
+            self._silent_at_s = math.inf
             self.all_low()
             say("low")
             return
         if verb == "ping":
             say("pong")
+            return
+        if verb in ("beat", "rest"):
+            self._silent_at_s = time.monotonic() + self._max_silence_s if verb == "beat" else math.inf
             return
         name = arguments[0]
         if verb == "off":
@@ -105,11 +132,15 @@ class Guard:
             self._raise(name, float(arguments[1]) if verb == "pulse" else math.inf)
 
     def end_due_pulses(self) -> float | None:
-        """Close what is due; return the seconds until the next pulse ends, None without one."""
+        """Close what is due; return the seconds until something is due again, None where nothing is."""
         now = time.monotonic()
+        if self._silent_at_s <= now:
+            self._silent_at_s = math.inf
+            self.all_low()
+            say(f"silent {now:.6f}")
         for name in [name for name, end_s in self._ends_s.items() if end_s <= now]:
             self._lower(name)
-        next_s = min(self._ends_s.values(), default=math.inf)
+        next_s = min(*self._ends_s.values(), self._silent_at_s, math.inf)
         return max(0.0, next_s - now) if next_s < math.inf else None
 
     def all_low(self) -> None:
@@ -158,17 +189,17 @@ def say(line: str) -> None:
 
 def serve(guard: Guard) -> None:
     """Carry out commands until the input ends."""
-    stdin, rest = sys.stdin.fileno(), b""
+    stdin, rest, wait_s = sys.stdin.fileno(), b"", None
     while True:
-        ready, _, _ = select.select([stdin], [], [], guard.end_due_pulses())
-        if not ready:
-            continue
-        data = os.read(stdin, 4096)
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            guard.command(line.decode())
+        ready, _, _ = select.select([stdin], [], [], wait_s)
+        if ready:
+            data = os.read(stdin, 4096)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                guard.command(line.decode())
+        wait_s = guard.end_due_pulses()  # after the commands: a beat may have waited in the pipe
 
 
 def end(number: int, _: object) -> None:
@@ -184,6 +215,7 @@ def main() -> int:
     parser.add_argument("--simulated", action="store_true")
     parser.add_argument("--numbering", default="BCM")
     parser.add_argument("--max-open", action="append", default=[], metavar="NAME=SECONDS")
+    parser.add_argument("--max-silence", type=float, default=math.inf, metavar="SECONDS")
     parser.add_argument("pins", nargs="+", metavar="NAME=PIN")
     args = parser.parse_args()
     names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
@@ -191,7 +223,7 @@ def main() -> int:
     for number in ENDING:
         signal.signal(number, end)
     try:
-        guard = Guard(open_pins(args.simulated, args.numbering), names, max_open_s)
+        guard = Guard(open_pins(args.simulated, args.numbering), names, max_open_s, args.max_silence)
     except Exception as error:
         say(f"error {error}")
         return 1

@@ -1,6 +1,9 @@
 """Water: how much a reward is, and when the mouse has had enough."""
 
+import threading
 from collections import deque
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -30,7 +33,7 @@ class Dose(NamedTuple):
     calibration: Calibration | None = None
 
     def describe(self) -> str:
-        """Return the dose in words."""
+        """Return the dose in words, in both units where they are known."""
         return f"{self.seconds:g} s, uncalibrated" if self.ul is None else f"{self.ul:.2f} µl ({self.seconds:.3f} s)"
 
 
@@ -63,7 +66,10 @@ def dose_of(settings: RigSettings, config: Path) -> Dose:
             f"may be open, from {low:g} to {high:g} s, which is {calibration.volume_ul(low):.2f} to "
             f"{calibration.volume_ul(high):.2f} µl; calibrate it for this, or change {key}"
         )
-    ul = calibration.volume_ul(seconds) if settings.reward_ul is None else settings.reward_ul
+    if settings.reward_ul is None:
+        ul = calibration.volume_ul(seconds)
+    else:
+        ul = max(settings.reward_ul, calibration.least_ul(seconds + TINY))
     for cap in ("max_session_ul", "max_day_ul"):
         if (limit := getattr(settings, cap)) is not None and limit < ul:
             raise SettingsError(f"{cap} = {limit:g}: less than one reward, {ul:.2f} µl; raise it, or lower the reward")
@@ -77,8 +83,25 @@ class Valve(Protocol):
         """Open now, and close after `seconds`."""
 
 
+class RewardBook(Protocol):
+    """Where rewards are written down."""
+
+    def add_reward(self, seconds: float, ul: float | None) -> None:
+        """Note a reward that was given now: how long the valve was open, and how much that is."""
+
+
+class NoBook:
+    """A simulated valve gives no water."""
+
+    def add_reward(self, seconds: float, ul: float | None) -> None:
+        """Note nothing."""
+
+
 class Water:
     """Gives rewards, adds them up, and withholds them when the mouse has had enough.
+
+    What counts is how long the valve was driven, as the guard reports it; until then what was commanded.  A simulated
+    valve counts as commanded.
 
     Parameters
     ----------
@@ -92,27 +115,47 @@ class Water:
         Rewards are counted here, given and withheld.
     today_ul : float
         What the mouse has had in earlier sessions of this day.
+    today : callable
+        Gives the date, in local time.
 
     Attributes
     ----------
-    session_ul : float
-        Given in this session; 0 for a valve that is not calibrated.
+    book : RewardBook
+        Where every reward is written down.
     """
 
     def __init__(
-        self, settings: RigSettings, dose: Dose, reward: Valve, events: Events, tally: Tally, today_ul: float
+        self,
+        settings: RigSettings,
+        dose: Dose,
+        reward: Valve,
+        events: Events,
+        tally: Tally,
+        today_ul: float,
+        today: Callable[[], date] = date.today,
     ) -> None:
         self.dose = dose
-        self.session_ul = 0.0
-        self._earlier_ul = today_ul
+        self.book: RewardBook = NoBook()
         self._settings, self._reward, self._events, self._tally = settings, reward, events, tally
+        self._today, self._day = today, today()
+        self._earlier_ul = today_ul  # of this day, before this session
+        self._driven_ul = self._driven_today_ul = 0.0
+        self._under_way = 0  # rewards that were commanded and not yet driven
+        self._lock = threading.Lock()  # the loop gives, the guard's listener reports what was driven
         self._times_s: deque[float] = deque()
         self._over = ""
 
     @property
+    def session_ul(self) -> float:
+        """Given in this session, µl; 0 for a valve that is not calibrated."""
+        return self._driven_ul + self._under_way * (self.dose.ul or 0.0)
+
+    @property
     def day_ul(self) -> float:
-        """What the mouse has had today, µl."""
-        return self._earlier_ul + self.session_ul
+        """What the mouse has had today, µl; a day ends at midnight, local time."""
+        with self._lock:
+            self._turn_the_day()
+            return self._earlier_ul + self._driven_today_ul + self._under_way * (self.dose.ul or 0.0)
 
     def give(self, time_s: float) -> bool:
         """Open the valve, unless the mouse has had enough; return whether it was opened.
@@ -127,11 +170,36 @@ class Water:
             self._tally.withheld += 1
             self._events.add("water", self.session_ul, f"withheld: {self._over}")
             return False
+        with self._lock:
+            self._under_way += 1
         self._reward.pulse(self.dose.seconds)
         self._tally.rewards += 1
-        self.session_ul += self.dose.ul or 0.0
         self._times_s.append(time_s)
+        if self._settings.outputs == "simulated":
+            self.driven(self.dose.seconds, 1, self.dose.ul)
         return True
+
+    def driven(self, seconds: float, n_rewards: int, ul: float | None = None) -> None:
+        """Count how long the valve was really open, by how many rewards.
+
+        Parameters
+        ----------
+        seconds : float
+        n_rewards : int
+            0 where it was open without a reward.
+        ul : float, optional
+            The volume where it is known; else by the calibration.
+        """
+        if ul is None and self.dose.calibration is not None:
+            ul = self.dose.calibration.volume_ul(seconds)
+        with self._lock:
+            self._turn_the_day()
+            self._under_way -= n_rewards
+            self._driven_ul += ul or 0.0
+            self._driven_today_ul += ul or 0.0
+        for _ in range(max(1, n_rewards)):
+            share = max(1, n_rewards)
+            self.book.add_reward(seconds / share, None if ul is None else ul / share)
 
     def describe(self) -> str:
         """Return the water of the session and the day in words, nothing for a valve that is not calibrated."""
@@ -140,6 +208,12 @@ class Water:
     def ends_session(self) -> str:
         """Return why the session ends for the water, nothing where it goes on."""
         return f"the mouse has had enough: {self._over}" if self._over and self._settings.at_water_cap == "end" else ""
+
+    def _turn_the_day(self) -> None:
+        """At midnight a new day begins, for which nothing was had yet."""
+        if self._today() != self._day:
+            self._day = self._today()
+            self._earlier_ul = self._driven_today_ul = 0.0
 
     def _cap(self, time_s: float) -> str:
         """Return which cap the next reward would break."""

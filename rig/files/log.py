@@ -174,7 +174,7 @@ class SessionLog:
         save_session_copy(settings, self.folder / "config.ini")
         if self._water.dose.calibration is not None:
             save_calibration(self.folder / CALIBRATION_FILE, self._water.dose.calibration)
-        self.ledger = Ledger(settings.data_root, self._mouse_id, self.folder.name, self._water.dose)
+        self.ledger = Ledger(settings.data_root, self._mouse_id, self.folder.name)
         self._rows = RowFile(self.folder / ROWS_FILE, self._columns)
         self._tables = GrowingTables(self.folder, settings.raw_image_file, about)
         self._stream = FrameFile(self.folder / settings.raw_image_file, header)

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import cv2
@@ -114,7 +114,12 @@ class Window:
         cv2.namedWindow(WINDOW_NAME, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
 
     def place_rois(
-        self, camera: CameraFactory, lick: Lick, rois: Sequence[Rect | Circle], preview: Preview
+        self,
+        camera: CameraFactory,
+        lick: Lick,
+        rois: Sequence[Rect | Circle],
+        preview: Preview,
+        beat: Callable[[], None],
     ) -> annots | None:
         """Let the user drag the ROIs over the live image; return them when Esc is pressed.
 
@@ -126,6 +131,8 @@ class Window:
             Moved in place.
         preview : Preview
             What the experiment shows.
+        beat : callable
+            Is called once a frame.
 
         Returns
         -------
@@ -143,6 +150,7 @@ class Window:
                 if frame is None:  # a recording has ended: show it again
                     camera.begin_session()
                     continue
+                beat()
                 placing.image, placing.frame_n = frame.image, frame.number
                 preview.take(frame)
                 now = time.monotonic()

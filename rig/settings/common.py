@@ -192,6 +192,18 @@ class RigSettings(CameraSettings):
         "0, 1",
         False,
     )
+    max_silence_s: float = setting(
+        PINS,
+        "all outputs go low and the tone falls silent when the loop has stood still for this time; "
+        "at least camera_timeout_s + 1 is used",
+        "s",
+        2.0,
+        gt=0,
+        le=60,
+    )
+    at_stall: Literal["continue", "end"] = setting(
+        PINS, "what the session does when the loop comes back from that", "", "continue"
+    )
     fail_s: float = setting(PINS, "length of the failure pulse", "s", 0.5, gt=0, le=60)
 
     lick: Literal["none", "mpr121", "gpio", "simulated"] = setting(LICK, "the lick sensor", "", "none")
@@ -215,6 +227,10 @@ class RigSettings(CameraSettings):
     def max_frame_age_s(self) -> float:
         """Return how old a frame may be when it is decided on, s."""
         return 2 * self.frame_period_s() if self.max_frame_age_ms is None else self.max_frame_age_ms / 1e3
+
+    def silence_limit_s(self) -> float:
+        """Return how long the loop may stand still, s: a camera that pauses is noticed before."""
+        return max(self.max_silence_s, self.camera_timeout_s + 1)
 
     def pins(self) -> dict[str, int]:
         """Return {output name: pin}."""

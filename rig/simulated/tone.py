@@ -18,6 +18,12 @@ class SimTone:
             self.hz = hz
             self._events.add("tone", hz)
 
+    def beat(self) -> None:
+        """Nobody hears it in any case."""
+
+    def rest(self) -> None:
+        """Nobody hears it in any case."""
+
     def trouble(self) -> str:
         return ""
 
