@@ -377,7 +377,8 @@ def signalled(run, **env):
     """Run a session that gets Ctrl-C and SIGTERM when SignallingStream is told to send them; return the session."""
     env |= {"PYTHONPATH": str(DRIVERS)}
     done = run("--set", "vid_source=SignallingStream", settings=SHORT | {"total_trials": "1"}, env=env)
-    assert done.returncode == 130, done.stdout + done.stderr
+    # Sent from another thread, the two may reach the main thread in either order.
+    assert done.returncode in ((130,) if env["SIGNALS_COME"] == "reading" else (130, 143)), done.stdout + done.stderr
     assert done.stderr == ""
     session = whole(run.session())
     assert_complete(session, 20)

@@ -12,7 +12,7 @@ import pytest
 
 from helper import get_freqs
 from rig.devices.tone_player import TonePlayer, open_tone
-from rig.devices.tone_process import RAMP_S, RATE_HZ, Synthesizer
+from rig.devices.tone_process import RATE_HZ, Synthesizer
 from rig.errors import ToneError
 from rig.events import Events
 from rig.simulated.tone import SimTone
@@ -21,7 +21,7 @@ from support.processes import child_of, command, has_ended
 from support.sound import needs_sound, pitch
 from support.waiting import wait_until
 
-VOLUME = 0.5
+VOLUME, RAMP_S = 0.5, 0.005
 AUDIBLE = 1e-3
 
 
