@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,7 @@ class Outputs:
         self.on_driven: Callable[[float, int], None] = lambda _seconds, _pulses: None
         self._watch = PulseWatch(settings.max_valve_open_s, lambda seconds, n: self.on_driven(seconds, n))
         self._pulsed = threading.Event()
+        self._lowering, self._lowered = threading.Lock(), ""
         if settings.outputs == "gpio":
             with contextlib.suppress(Exception):  # the guard reports it; here only the time of a later import is saved
                 import_gpio()
@@ -242,11 +244,18 @@ class Outputs:
                 continue
             if stuck_at_s is None:
                 continue
-            if time.monotonic() > stuck_at_s + CATCH_UP_S:  # this process was stopped, and has edges to read
-                time.sleep(CATCH_UP_S)
+            self._let_the_listener_catch_up()
             if self._watch.stuck_at_s() == stuck_at_s:
                 self._give_up(VALVE_STUCK)
+                self._note_the_death()  # here, too: the listener may get its turn later
                 return
+
+    def _let_the_listener_catch_up(self) -> None:
+        """Wait for edges that the guard has reported and nobody has read, because this process stood still."""
+        assert self._guard.stdout is not None
+        give_up_s = time.monotonic() + CATCH_UP_S
+        while time.monotonic() < give_up_s and select.select([self._guard.stdout], [], [], 0)[0]:
+            time.sleep(0.001)
 
     def _listen(self) -> None:
         assert self._guard.stdout is not None
@@ -268,11 +277,17 @@ class Outputs:
                 self._low.set()
             else:
                 self._ready.set()
-        if self._guard.wait() != 0 or not self._closing:
-            lowered = self._lower_myself()
-            self._error = self._error or f"the guard of the output pins has died; {lowered}"
+        self._note_the_death()
         self._ready.set()
         self._low.set()
+
+    def _note_the_death(self) -> None:
+        """When the guard has ended, and nobody asked it to, take the pins low from this process."""
+        if self._guard.wait() == 0 and self._closing:
+            return
+        with self._lowering:
+            self._lowered = self._lowered or self._lower_myself()
+            self._error = self._error or f"the guard of the output pins has died; {self._lowered}"
 
     def _lower_myself(self) -> str:
         """Take every pin low from this process: what a dead guard drove may have stayed high.  Return how it went."""
