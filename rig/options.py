@@ -13,6 +13,7 @@ from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
 from rig.errors import SettingsError
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
+from rig.files.reader import refuse_to_finish
 from rig.files.session_tables import cut_short, join
 from rig.files.space import check_data_root
 from rig.protocol.trials import Course, open_course
@@ -140,8 +141,9 @@ def finish_sessions_cut_short(settings: RigSettings) -> None:
     """Finish the files of sessions below data_root that a kill or a power cut has left open, and say so."""
     for folder in cut_short(settings.data_root):
         try:
+            refuse_to_finish(folder)
             join(folder, {})
-        except (OSError, ValueError, HDF5ExtError) as error:
+        except (OSError, ValueError, HDF5ExtError, SettingsError) as error:
             console.print(
                 f"{folder}: this session was cut short, and its files cannot be finished ({error})", soft_wrap=True
             )

@@ -7,19 +7,23 @@ of the original CLoPy, which have fewer things: what is missing is listed, and e
 import contextlib
 import json
 from collections.abc import Iterator
+from configparser import Error as IniError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
-import tables
 
 import helper
 from rig.errors import SettingsError
+from rig.files.frame_file import repair
+from rig.files.hdf5 import dataset, first_line, opened, plain_attributes, refuse_file
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, whole_records
 
 STREAM_FILE = "image_stream.hdf5"
+READ_AT_ONCE = 16  # frames, while iterating
 INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked"})
 TRIAL = np.dtype(
     [("number", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("outcome", "i8"), ("latency_s", "f8"), ("threshold", "f8"),
@@ -87,39 +91,17 @@ class Images:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         with self._open() as node:
-            yield from node
+            for start in range(0, len(node), READ_AT_ONCE):
+                yield from node[start : start + READ_AT_ONCE]
 
-    def _open(self) -> "OpenNode":
-        return OpenNode(self.path)
-
-
-class OpenNode:
-    """/raw_images of an HDF5 file, open within a `with` block."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
-        with contextlib.suppress(tables.HDF5ExtError, OSError):
-            return self._raw_images()
-        try:
-            return self._raw_images()  # a running session may have grown while its header was read
-        except (tables.HDF5ExtError, OSError) as error:
-            raise SettingsError(f"{self._path} cannot be opened as HDF5 ({first_line(error)})") from None
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def _raw_images(self) -> Any:
-        self._file = tables.open_file(str(self._path), mode="r")
-        try:
-            return self._file.get_node("/raw_images", classname="Array")
-        except tables.NoSuchNodeError:
-            self._file.close()
-            raise SettingsError(f"{self._path} has no /raw_images") from None
-        except tables.HDF5ExtError:
-            self._file.close()
-            raise
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[h5py.Dataset]:
+        """Open /raw_images for a moment."""
+        with opened(self.path) as file:
+            node = dataset(file, "raw_images")
+            if node is None:
+                raise SettingsError(f"{self.path} has no /raw_images")
+            yield node
 
 
 @dataclass
@@ -262,13 +244,18 @@ def read_settings(folder: Path) -> dict[str, str]:
         return helper.GetConfigValues(folder)
     except (FileNotFoundError, KeyError):
         return {}
+    except (OSError, ValueError, IniError) as error:
+        raise SettingsError(f"{folder / 'config.ini'} cannot be read as INI in UTF-8 ({first_line(error)})") from None
 
 
 def read_rows(path: Path) -> dict[str, np.ndarray]:
     """Return {column: array} of VideoTimestamp.txt; a last row that was cut short is left out."""
     if not path.is_file():
         return {}
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read as text in UTF-8 ({first_line(error)})") from None
     header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
     names = header.split("\t")
     rows = [line.split("\t") for line in lines]
@@ -286,24 +273,60 @@ def typed(name: str, texts: list[str]) -> np.ndarray:
 
 def read_tables(folder: Path, stream: Path) -> tuple[np.ndarray, np.ndarray, dict[str, Any], bool]:
     """Return /frames, /events, the attributes, and whether the session was cut short (then from the `*.part` files)."""
-    with contextlib.suppress(FileNotFoundError):  # also of a session that is being finished right now
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT), about["attributes"], True
-    frames, events, attributes = np.zeros(0, FRAME), np.zeros(0, EVENT), {}
+    if (attributes := read_about(folder)) is not None:
+        with contextlib.suppress(FileNotFoundError):  # also of a session that is being finished right now
+            return whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT), attributes, True
+    frames, events, stored = np.zeros(0, FRAME), np.zeros(0, EVENT), {}
     if stream.is_file():
-        with tables.open_file(str(stream), mode="r") as file:
-            root = file.root
-            frames = with_fields(root.frames[:], FRAME) if "/frames" in file else frames
-            events = with_fields(root.events[:], EVENT) if "/events" in file else events
-            attributes = {name: root._v_attrs[name] for name in root._v_attrs._v_attrnamesuser}
-    return frames, events, attributes, False
+        with opened(stream) as file:
+            frames, events = with_fields(file, "frames", FRAME), with_fields(file, "events", EVENT)
+            stored = plain_attributes(file)
+    if attributes is None or len(frames):
+        return frames, events, stored, False
+    return (*rest_of_parts(folder), attributes, True)
 
 
-def with_fields(table: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return a table with exactly these fields; those that it lacks are 0."""
+def read_about(folder: Path) -> dict[str, Any] | None:
+    """Return the attributes of a session that has not been finished; None of any other."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return dict(about["attributes"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SettingsError(f"{folder / ABOUT} is damaged and cannot be read ({first_line(error)})") from None
+
+
+def refuse_to_finish(folder: Path) -> None:
+    """Raise SettingsError if the file of a session that is to be finished may run code: PyTables opens it next."""
+    try:
+        name = str(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["stream"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SettingsError(f"{folder / ABOUT} is damaged and cannot be read ({first_line(error)})") from None
+    if Path(name).name != name:
+        raise SettingsError(f"{folder / ABOUT} names the file {name}, which is not in this folder")
+    repair(folder / name)
+    refuse_file(folder / name)
+
+
+def rest_of_parts(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frames and the events of a session that was cut short and has lost one of its two tables."""
+    found = []
+    for name, dtype in ((FRAMES, FRAME), (EVENTS, EVENT)):
+        exists = (folder / name).is_file()
+        found.append(whole_records(folder / name, dtype) if exists else np.zeros(0, dtype))
+    return found[0], found[1]
+
+
+def with_fields(file: h5py.File, name: str, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return a table of a file with exactly these fields; those that it lacks are 0.  Without a table: no row."""
+    node = dataset(file, name)
+    if node is None or node.dtype.names is None or node.ndim != 1:
+        return np.zeros(0, dtype)
+    table = node[:]
     found = np.zeros(len(table), dtype)
-    for name in set(dtype.names or ()) & set(table.dtype.names or ()):
-        found[name] = table[name]
+    for each in set(dtype.names or ()) & set(table.dtype.names or ()):
+        found[each] = table[each]
     return found
 
 
@@ -331,9 +354,3 @@ def on_the_clock_of_frames(events: np.ndarray, frames: np.ndarray) -> list[Event
 def text(raw: bytes) -> str:
     """Return the text of a field, which is UTF-8 and may be cut in the middle of a letter."""
     return raw.decode("utf-8", errors="ignore")
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says, without the back trace of a library."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
