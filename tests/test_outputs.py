@@ -143,7 +143,7 @@ def test_a_second_process_learns_who_holds_the_pins(tmp_path):
 
 
 def test_a_lock_of_somebody_else_is_one_sentence(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("CLOPY_LOCK_DIR", str(tmp_path))
     (tmp_path / "clopy_pins.lock").mkdir()  # as little to be opened as a file of another user
     with pytest.raises(OutputError, match=r"the lock of the output pins cannot be taken .*; remove "):
         Outputs(settings(outputs="gpio"), Events())

@@ -18,7 +18,7 @@ def gpio_env(log, **more):
         pytest.skip(REASON)
     folder = str(FAKES / "lgpio_memory")
     env = {"PYTHONPATH": folder, "RPI_LGPIO_REVISION": "c03114", "LGPIO_LOG": str(log)}
-    return env | {"TMPDIR": str(Path(log).parent)} | more  # the lock of the pins is there: one rig a test
+    return env | {"CLOPY_LOCK_DIR": str(Path(log).parent)} | more  # one rig a test
 
 
 def read_edges(log):
