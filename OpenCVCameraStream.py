@@ -37,7 +37,7 @@ class OpenCVCameraStream:
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "OpenCVCameraStream")
-        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s, self._settings.realtime)
         self._arrivals = Arrivals(self._settings.frame_period_s())
         self._running = False
         self._thread = threading.Thread(target=self._capture, name="OpenCV camera", daemon=True)

@@ -49,7 +49,7 @@ class PiCameraStream:
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "PiCameraStream")
-        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s, self._settings.realtime)
         self._numbering = Numbering(self._settings.framerate)
         self._metadata: dict[str, Any] = {}
         self._camera: Any = None

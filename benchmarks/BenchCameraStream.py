@@ -35,7 +35,7 @@ class BenchCameraStream:
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "BenchCameraStream")
-        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s)
+        self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s, self._settings.realtime)
         width, height = self._settings.resolution
         self._images = np.random.default_rng(0).integers(60, 200, (N_IMAGES, height, width, 3), np.uint8)
         self._running = True

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from rig.devices import realtime
 from rig.devices.image_check import image_trouble
 from rig.ending import signals
 from rig.errors import ToneError
@@ -49,7 +50,7 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
             with log, StatusLine(used.signal_unit, rig.tally) as status:
                 books = Books(rig, rois, marks, log, status)
                 try:
-                    with running(rig):
+                    with running(rig), in_real_time(rig):
                         yield books
                     books.end(rig.ended_by)
                 except BaseException as error:
@@ -74,6 +75,17 @@ def running(rig: Rig) -> Iterator[None]:
         if rig.options.settings.trigger_stop_edge:
             rig.outputs.trigger.stop_edge()
             rig.outputs.all_off()
+
+
+@contextmanager
+def in_real_time(rig: Rig) -> Iterator[None]:
+    """Let the loop run before all other programs, where setting and system allow it; note whether they do."""
+    if rig.options.fast:  # it would take a whole core for itself
+        yield
+        return
+    with realtime.loop_in_real_time(rig.options.settings.realtime) as found:
+        rig.events.add("realtime", float(found == realtime.IN_FORCE), found)
+        yield
 
 
 def without_numbers(trouble: str) -> str:

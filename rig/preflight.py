@@ -17,6 +17,7 @@ import numpy as np
 from rich.table import Table
 
 from CameraFactory import CameraFactory
+from rig.devices import realtime
 from rig.devices.image_check import image_trouble
 from rig.devices.lick import open_lick
 from rig.devices.outputs import Outputs
@@ -111,6 +112,7 @@ def check_rig(options: Options[Any], finder: AbstractContextManager[Pose] | None
     events = Events()
     with ExitStack() as devices:
         outputs = check_outputs(flight, settings, events, devices)
+        check_realtime(flight, settings, outputs)
         tone = check_tone(flight, settings, events, devices)
         check_lick(flight, settings, events, devices)
         pose = None if finder is None else check_model(flight, finder, devices)
@@ -217,6 +219,17 @@ def judge_release(flight: Preflight, keeps: bool | None) -> None:
         flight.note("release", PASS, "strict_gpiod is in force: pins are released when their process has died")
 
 
+def check_realtime(flight: Preflight, settings: RigSettings, outputs: Outputs | None) -> None:
+    """Say whether other programs can delay guard, camera and loop."""
+    with realtime.loop_in_real_time(settings.realtime) as found:
+        if found == realtime.IN_FORCE and outputs is not None and not outputs.guard_is_in_real_time:
+            found = realtime.describe("the guard did not get it")
+    if found == realtime.IN_FORCE:
+        flight.note("scheduling", PASS, found)
+    else:
+        flight.note("scheduling", WARN, found, realtime.HOW_TO if settings.realtime else "set realtime = 1")
+
+
 def check_tone(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Tone | None:
     """See that the sound advances."""
     with flight.trying("tone"):
@@ -266,7 +279,8 @@ def check_camera(
     pose: Pose | None,
 ) -> None:
     """Take frames: size, brightness, rate, losses, and how long after each of them an output is commanded."""
-    with flight.trying("camera"), light_on(outputs):
+    in_real_time = realtime.loop_in_real_time(settings.realtime)
+    with flight.trying("camera"), light_on(outputs), in_real_time:
         camera = devices.enter_context(CameraFactory.open(settings))
         console.print(f"taking {LATENCY_FRAMES} frames ...")
         camera.begin_session()

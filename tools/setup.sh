@@ -44,6 +44,27 @@ install() {   # FOLDER REQUIREMENTS...
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 "${files[@]/#/-r}"
 }
 
+offer_real_time() {   # of scheduling: what rig/devices/realtime.py asks for
+    local file=/etc/security/limits.d/clopy.conf line="@gpio - rtprio 20" sudo=() answer
+    [ -e "$file" ] && return
+    echo
+    echo "Real-time scheduling lets guard, camera and loop of a session run before all other programs. The rig works"
+    echo "without it; but while other programs are busy, single rewards then come some milliseconds later. It takes the line"
+    echo "    $line"
+    echo "in $file. It holds for users of the group gpio, from their next login on."
+    if [ ! -t 0 ]; then
+        echo "To have it, run 'make setup' in a terminal, or write that file."
+        return
+    fi
+    read -r -p "Write $file? [y/N] " answer
+    [[ $answer == [yY]* ]] || return 0
+    ((EUID)) && sudo=(sudo)
+    printf '%s\n' "# CLoPy: real-time scheduling of guard, camera and loop" "$line" | "${sudo[@]}" tee "$file" >/dev/null
+    getent group gpio >/dev/null || "${sudo[@]}" groupadd --system gpio
+    [[ " $(id -nG) " == *" gpio "* ]] || "${sudo[@]}" usermod -aG gpio "$(id -un)"
+    echo "Written. Log out and in again; then --check says whether it is in force."
+}
+
 for part in "${parts[@]}"; do
     if [[ $part == clnf ]]; then
         install .venv requirements-dev.txt
@@ -65,3 +86,7 @@ for part in "${parts[@]}"; do
         exit 2
     fi
 done
+
+if [[ $model == *"Raspberry Pi"* || $model == *Jetson* ]]; then
+    offer_real_time
+fi

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rig.devices import realtime
 from rig.errors import CameraError
 
 
@@ -71,15 +72,21 @@ class FrameQueue:
         How many frames may wait.
     timeout_s : float
         How long `get` waits before it reports that the camera has stopped.
+    in_real_time : bool
+        The thread that hands frames over asks for real-time scheduling with its first one.
     """
 
-    def __init__(self, size: int, timeout_s: float) -> None:
+    def __init__(self, size: int, timeout_s: float, in_real_time: bool = False) -> None:
         self._queue: queue.Queue[Frame] = queue.Queue(size)
         self._timeout_s = timeout_s
         self._error: Exception | None = None
+        self._is_to_ask = in_real_time
 
     def put(self, frame: Frame) -> None:
         """Hand a frame over; called by the camera's thread, which must never wait."""
+        if self._is_to_ask:
+            self._is_to_ask = False
+            realtime.ask(realtime.CAPTURE)
         try:
             self._queue.put_nowait(frame)
         except queue.Full:

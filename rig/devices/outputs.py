@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from rig.devices import realtime
 from rig.devices.pulse_watch import PulseWatch
 from rig.devices.valve_guard import GpioPins, import_gpio
 from rig.errors import OutputError
@@ -190,6 +191,7 @@ class Outputs:
             "--max-silence",
             str(settings.silence_limit_s()),
         ]
+        command += ["--realtime"] if settings.realtime else []
         command += ["--simulated"] if settings.outputs == "simulated" else []
         command += [f"{name}={pin}" for name, pin in settings.pins().items()]
         # In another session of processes: Ctrl-C in the terminal must reach the script, not the guard.
@@ -242,6 +244,11 @@ class Outputs:
     def rest(self) -> None:
         """Say that there is no loop for now, so that the guard expects no beat."""
         self.command("rest")
+
+    @property
+    def guard_is_in_real_time(self) -> bool:
+        """Return whether the guard is under real-time scheduling."""
+        return realtime.is_in_force(self._guard.pid)
 
     def trouble(self) -> str:
         """Return what was wrong with the valve, nothing where all is well."""

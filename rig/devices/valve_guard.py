@@ -26,6 +26,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from rig.devices import realtime
+
 MISSING_GPIO = (
     "the library RPi.GPIO does not work here ({reason}); on a Raspberry Pi install it with "
     "'sudo apt install python3-rpi-lgpio', or try without outputs: --set outputs=simulated"
@@ -216,12 +218,15 @@ def main() -> int:
     parser.add_argument("--numbering", default="BCM")
     parser.add_argument("--max-open", action="append", default=[], metavar="NAME=SECONDS")
     parser.add_argument("--max-silence", type=float, default=math.inf, metavar="SECONDS")
+    parser.add_argument("--realtime", action="store_true")
     parser.add_argument("pins", nargs="+", metavar="NAME=PIN")
     args = parser.parse_args()
     names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
     max_open_s = {name: float(seconds) for name, seconds in (pair.split("=") for pair in args.max_open)}
     for number in ENDING:
         signal.signal(number, end)
+    if args.realtime:
+        realtime.ask(realtime.GUARD)
     try:
         guard = Guard(open_pins(args.simulated, args.numbering), names, max_open_s, args.max_silence)
     except Exception as error:

@@ -11,6 +11,7 @@ from helper import SessionType
 from rig.protocol.trials import Plan
 from rig.settings.fields import (
     CAMERA,
+    COMPUTER,
     FILES,
     LICK,
     PINS,
@@ -71,6 +72,13 @@ class CameraSettings(BaseModel):
         "",
         None,
         ge=0,
+    )
+
+    realtime: bool = setting(
+        COMPUTER,
+        "ask the system to let guard, camera and loop run before all other programs; without its leave nothing changes",
+        "0, 1",
+        True,
     )
 
     def recording(self) -> Path:

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 ROOT = Path(__file__).resolve().parents[2]
 """The top folder of the code."""
 
-CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES = (
-    "Camera", "Cortex", "Paw", "Trials", "Tone", "Water", "Pins", "Lick sensor", "Files",
+CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES, COMPUTER = (
+    "Camera", "Cortex", "Paw", "Trials", "Tone", "Water", "Pins", "Lick sensor", "Files", "Computer",
 )  # fmt: skip
 """What a user sets, in the order of the README's tables."""
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from rig.settings.common import RigSettings
-from rig.settings.fields import CAMERA, CORTEX, FILES, LICK, PAW, PINS, TONE, TRIALS, WATER
+from rig.settings.fields import CAMERA, COMPUTER, CORTEX, FILES, LICK, PAW, PINS, TONE, TRIALS, WATER
 from rig.settings.ini import to_text
 from rig.settings.loading import EXPERIMENTS
 from rig.settings.sentences import unit_of
 
-GROUPS = (CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES)
+GROUPS = (CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES, COMPUTER)
 
 
 def markdown_tables(models: Iterable[type[RigSettings]] = EXPERIMENTS) -> str:
