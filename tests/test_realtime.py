@@ -87,8 +87,10 @@ print(realtime.ask(realtime.GUARD) or "granted", realtime.is_in_force(0))
 )
 def test_a_user_without_rights(rtprio, expected):
     done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY.format(rtprio=rtprio)], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", AS_NOBODY.format(rtprio=rtprio)], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    if "not allowed to raise maximum limit" in done.stderr:
+        pytest.skip("this root cannot raise limits (CAP_SYS_RESOURCE)")
     assert done.stdout.strip() == expected
 
 
