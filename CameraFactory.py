@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
+import numpy as np
+
 from rig.devices.frames import Frame
 from rig.devices.tone_player import Tone
 from rig.errors import CameraError
@@ -70,6 +72,8 @@ class CameraFactory:
     ----------
     camera_instance : Driver
         A started driver: `CameraFactory(PiCameraStream(cfgDict).start())`.
+    resolution : tuple of int, optional
+        Width, height px that every frame must have.
 
     Attributes
     ----------
@@ -77,8 +81,9 @@ class CameraFactory:
         Frames that the camera counted and the rig did not receive, since `begin_session`.
     """
 
-    def __init__(self, camera_instance: Driver) -> None:
+    def __init__(self, camera_instance: Driver, resolution: tuple[int, int] | None = None) -> None:
         self.camera = camera_instance
+        self._resolution = resolution
         self.begin_session()
 
     @staticmethod
@@ -112,7 +117,7 @@ class CameraFactory:
             The camera is missing or refuses its settings.
         """
         cfgDict = to_strings(settings) | {"fast": str(int(fast)), "scene": settings.scene}
-        return cls(cls.driver(settings.vid_source)(cfgDict).start())
+        return cls(cls.driver(settings.vid_source)(cfgDict).start(), settings.resolution)
 
     def begin_session(self) -> None:
         """Number frames from 0 again and forget old losses; recordings and simulations start from their beginning."""
@@ -132,11 +137,12 @@ class CameraFactory:
         Raises
         ------
         CameraError
-            The camera stopped giving frames, or gave one out of order.
+            The camera stopped giving frames, gave one out of order, or one of another form.
         """
         frame = self.camera.read()
         if frame is None:
             return None
+        self._check_form(frame.image)
         if self._first_number is None:
             self._first_number = frame.number
         number = frame.number - self._first_number
@@ -145,6 +151,17 @@ class CameraFactory:
         self.lost += number - self._next_number
         self._next_number = number + 1
         return frame._replace(number=number)
+
+    def _check_form(self, image: np.ndarray) -> None:
+        """Raise CameraError where the signal cannot be computed from an image."""
+        if self._resolution is None:
+            return
+        width, height = self._resolution
+        if image.shape != (height, width, 3) or image.dtype != np.uint8:
+            raise CameraError(
+                f"the camera gives {form_of(image)} where resolution = {width}, {height} and three colours of uint8 "
+                "are needed; correct resolution, or the format of the camera"
+            )
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame until a recording ends."""
@@ -160,3 +177,12 @@ class CameraFactory:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
+
+
+def form_of(image: np.ndarray) -> str:
+    """Return in words what an image is, as in '64, 48 px, grey, of uint16'."""
+    if image.ndim not in (2, 3):
+        return f"an array of {image.ndim} dimensions"
+    height, width = image.shape[:2]
+    channels = "grey, " if image.ndim == 2 else "" if image.shape[2] == 3 else f"{image.shape[2]} channels, "
+    return f"{width}, {height} px, {channels}of {image.dtype}"

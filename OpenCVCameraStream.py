@@ -11,7 +11,7 @@ from typing import ClassVar
 import cv2
 
 from rig.devices.arrivals import Arrivals
-from rig.devices.frames import Frame, FrameQueue, Numbering
+from rig.devices.frames import Counting, Frame, FrameQueue, Numbering
 from rig.errors import CameraError
 from rig.settings.common import CameraSettings
 from rig.settings.loading import from_strings
@@ -96,7 +96,7 @@ class OpenCVCameraStream:
             self._thread.join(self._settings.camera_timeout_s + 1)
 
     def _capture(self) -> None:
-        numbering = Numbering(self._settings.framerate)
+        numbering, counting = Numbering(self._settings.framerate), Counting(self._settings.framerate)
         while self._running:
             asked_s = time.monotonic()
             good, image = self._camera.read()
@@ -104,8 +104,11 @@ class OpenCVCameraStream:
             if not good:
                 self._queue.fail(CameraError("the camera stopped giving images; check its cable, then start again"))
                 break
-            if captured_s is not None:  # else nobody knows how old it is; its number is missing, so it counts as lost
-                self._queue.put(Frame(numbering.number(captured_s), captured_s, captured_s, image))
+            if captured_s is None:  # nobody knows how old it is; its number is missing, so it counts as lost
+                counting.leave_out()
+                continue
+            number = (numbering if self._arrivals.has_stamps else counting).number(captured_s)
+            self._queue.put(Frame(number, captured_s, captured_s, image))
         self._camera.release()
 
     def _stamp_s(self) -> float:

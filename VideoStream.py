@@ -14,10 +14,14 @@ import numpy as np
 
 from rig.devices.frames import Frame
 from rig.devices.pacing import Pacer
-from rig.errors import SettingsError
+from rig.errors import CameraError, SettingsError
 from rig.files.reader import read_session
 from rig.settings.common import HDF5_ENDINGS, CameraSettings
 from rig.settings.loading import from_strings
+
+LONGEST_WAIT_S = 2.0  # for a frame, while a recording is replayed at its own pace
+LATEST_S = 1e9  # of times and ages in a recording: 30 years
+MAY_LACK_FRAMES = 2  # at the end of a movie: containers round
 
 
 class Recorded(NamedTuple):
@@ -46,7 +50,7 @@ class VideoStream:
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "VideoStream")
-        self._pacer = Pacer(cfgDict.get("fast") == "1")
+        self._pacer = Pacer(cfgDict.get("fast") == "1", max(LONGEST_WAIT_S, 2 * self._settings.frame_period_s()))
         self._frames: Iterator[Recorded] = iter(())
         self._path: Path | None = None
         self._movie: cv2.VideoCapture | None = None
@@ -83,8 +87,17 @@ class VideoStream:
         self._pacer.restart()
 
     def read(self) -> Frame | None:
-        """Return the next frame when it is due, or None at the end."""
-        recorded = next(self._frames, None)
+        """Return the next frame when it is due, or None at the end.
+
+        Raises
+        ------
+        CameraError
+            The recording is damaged.
+        """
+        try:
+            recorded = next(self._frames, None)
+        except SettingsError as error:
+            raise CameraError(str(error)) from None
         if recorded is None:
             return None
         self._pacer.wait_for(recorded.time_s)
@@ -111,6 +124,7 @@ class VideoStream:
         n = len(images)
         times = [(i, i / self._settings.framerate, 0.0) for i in range(n)]
         if len(frames) >= n:  # more where it was cut short: records may be ahead of the frames
+            self._check_times(frames[:n])
             times = frames[["number", "time_s", "age_s"]][:n].tolist()
         return (Recorded(*of_frame, image) for of_frame, image in zip(times, images, strict=True))
 
@@ -128,11 +142,29 @@ class VideoStream:
         return self._movie_frames(movie)
 
     def _movie_frames(self, movie: cv2.VideoCapture) -> Iterator[Recorded]:
+        announced = movie.get(cv2.CAP_PROP_FRAME_COUNT)  # 0 or less where the container does not say
         for i in itertools.count():
             good, image = movie.read()
             if not good:
-                return
+                break
             yield Recorded(i, i / self._settings.framerate, 0.0, image)
+        if i < announced - MAY_LACK_FRAMES:
+            raise CameraError(
+                f"the recording ended early, after {i} of {announced:.0f} frames: "
+                f"{self._path} is damaged, or is not whole"
+            )
+
+    def _check_times(self, frames: np.ndarray) -> None:
+        """Raise SettingsError where a frame has a time that no session has."""
+        time_s, age_s = frames["time_s"], frames["age_s"]
+        possible = (np.abs(time_s) <= LATEST_S) & (np.abs(age_s) <= LATEST_S)  # False for what is no number, too
+        possible[1:] &= time_s[1:] >= time_s[:-1]
+        if not possible.all():
+            row = int(possible.argmin())
+            raise SettingsError(
+                f"vid_root: row {row} of /frames in {self._path} has the time {time_s[row]:g} s and the age "
+                f"{age_s[row]:g} s; times must be numbers and never go back"
+            )
 
     def _check_size(self, width: int, height: int) -> None:
         if (width, height) != self._settings.resolution:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from rig.devices import realtime
+from rig.devices.camera_watch import CameraWatch
 from rig.devices.image_check import image_trouble
 from rig.ending import signals
 from rig.errors import ToneError
@@ -93,6 +94,7 @@ def without_numbers(trouble: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "#", trouble)
 
 
+REWARDS_WITHOUT_LICK = 3  # from which on it is worth a note
 LATE_FOR_S = 1.0  # when decisions are late for longer, that is a trouble
 
 
@@ -112,7 +114,8 @@ class Books:
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
         self._rects = [roi for roi in rois if isinstance(roi, Rect)]
         self._trouble, self._troubles = "", dict[str, str]()
-        self._trial, self._is_dark, self._late_s = 0, False, 0.0
+        self._trial, self._is_dark, self._late_s, self._was_licked = 0, False, 0.0, False
+        self._camera_watch = CameraWatch(rig.options.settings.framerate)
         if rig.options.settings.outputs == "gpio":  # a simulated valve gives no water
             rig.water.book = log.ledger
 
@@ -137,6 +140,8 @@ class Books:
             self._rig.events.add("stale frame", act.age_s * 1e3, "ms old; no water")
         self._late_s = 0.0 if act.is_fresh else self._late_s + self._rig.options.settings.frame_period_s()
         self._is_dark = self._is_dark or step.goes_dark
+        self._was_licked = self._was_licked or act.licked
+        self._camera_watch.see(act.frame)
         self._count(step)
         sounds = {"freq": round(act.hz), "audio": int(act.hz > 0)}
         protocol = {"reward": act.reward, "trial": step.trial, "lick": int(act.licked)}
@@ -151,6 +156,9 @@ class Books:
             self.notes["stalls_s"] = ", ".join(f"{seconds:.1f}" for seconds in self._rig.stalls)
         if missed := self._rig.trials.missed_rewards:
             self.notes["missed_random_rewards"] = missed
+        rewards, has_sensor = self._rig.tally.rewards, self._rig.options.settings.lick != "none"
+        if has_sensor and not self._was_licked and rewards >= REWARDS_WITHOUT_LICK:
+            self.notes["licks"] = f"none, although {rewards} rewards were given: check the lick sensor"
         if self._trial:
             self._rig.events.add("trial", self._trial, f"end: {reason}")
 
@@ -188,9 +196,10 @@ class Books:
         tone = self._rig.tone.trouble()
         disk = f"the disk is too slow: {unsaved} frames not stored" if unsaved else ""
         picture = "" if self._is_dark else image_trouble(image, settings.max_saturated)
+        camera = "" if picture or self._is_dark else self._camera_watch.trouble()  # a black image never changes
         late = f"decisions are late, for {self._late_s:.0f} s now" if self._late_s > LATE_FOR_S else ""
         valve = self._rig.outputs.trouble()
-        found = list(filter(None, (valve, late, tone, self._rig.lick.trouble(), disk, picture)))
+        found = list(filter(None, (valve, late, tone, self._rig.lick.trouble(), disk, picture, camera)))
         trouble = "; ".join(found)
         if without_numbers(trouble) != without_numbers(self._trouble):
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")

@@ -44,6 +44,11 @@ class Arrivals:
         self._is_live = now_s - began_s >= (n_frames - 1) * self._period_s / 2
         self._returned_s = now_s
 
+    @property
+    def has_stamps(self) -> bool:
+        """Return whether the driver says when a frame was captured."""
+        return bool(self._has_stamps)
+
     def captured_s(self, stamp_s: float, asked_s: float, now_s: float) -> float | None:
         """Return when a frame was captured, s; None where nobody knows, and the frame must be left out.
 

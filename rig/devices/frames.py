@@ -60,6 +60,35 @@ class Numbering:
         return self._number
 
 
+class Counting:
+    """Numbers frames one after the other, for cameras that tell neither their numbers nor their times.
+
+    Such a frame arrives up to a period early or late, so a gap between two of them is no loss.  A frame that had to be
+    left out is one, and then the gap says how many there were.
+
+    Parameters
+    ----------
+    framerate : float
+    """
+
+    def __init__(self, framerate: float) -> None:
+        self._framerate = framerate
+        self._number, self._left_out, self._previous_s = -1, 0, 0.0
+
+    def leave_out(self) -> None:
+        """Count a frame that nobody may see."""
+        self._left_out += 1
+
+    def number(self, arrived_s: float) -> int:
+        """Return the number of the frame that arrived at this time, from 0."""
+        missed = self._left_out
+        if missed and self._number >= 0:
+            missed = max(missed, int((arrived_s - self._previous_s) * self._framerate) - 1)
+        self._number += missed + 1
+        self._left_out, self._previous_s = 0, arrived_s
+        return self._number
+
+
 class FrameQueue:
     """Hands every frame over once and in order.
 

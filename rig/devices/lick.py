@@ -15,6 +15,7 @@ from rig.settings.common import RigSettings
 
 POLL_S = 0.005
 CLOSED_WITHIN_S = 2.0
+HANGS_AFTER_S = 10.0  # no mouse touches the spout for so long without a pause
 
 MISSING_MPR121 = "the library of the MPR121 is not installed; run 'make setup', or set lick = none"
 MISSING_GPIO = "RPi.GPIO does not work here ({}); run 'sudo apt install python3-rpi-lgpio', or set lick = none"
@@ -128,6 +129,7 @@ class LickDetector:
         self._sensor, self._events = sensor, events
         self._trouble = ""
         self._latched = self._down = False
+        self._down_since_s = 0.0
         self._running = True
         self._thread = threading.Thread(target=self._watch, name="lick", daemon=True)
         self._thread.start()
@@ -137,6 +139,9 @@ class LickDetector:
         return latched
 
     def trouble(self) -> str:
+        touched_s = time.monotonic() - self._down_since_s if self._down else 0.0
+        if touched_s > HANGS_AFTER_S:
+            return f"the lick sensor has felt a touch for {touched_s:.0f} s: dry the spout, check wires and thresholds"
         return self._trouble
 
     def close(self) -> None:
@@ -154,6 +159,7 @@ class LickDetector:
             else:
                 self._note_trouble("")
             if down != self._down:
+                self._down_since_s = time.monotonic()
                 self._events.add("lick", int(down))
             self._down = down
             self._latched = self._latched or down

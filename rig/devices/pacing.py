@@ -1,5 +1,6 @@
 """When a simulated or replayed frame is due."""
 
+import math
 import time
 
 
@@ -9,11 +10,15 @@ class Pacer:
     Parameters
     ----------
     fast : bool
+    longest_wait_s : float
+        A longer gap between two frames is not waited for: nobody sits out the pause of an hour in a recording.
     """
 
-    def __init__(self, fast: bool) -> None:
+    def __init__(self, fast: bool, longest_wait_s: float = math.inf) -> None:
         self.fast = fast
+        self._longest_wait_s = longest_wait_s
         self._offset_s: float | None = None
+        self._previous_s = 0.0
 
     def restart(self) -> None:
         """Let the next frame be due at once."""
@@ -29,6 +34,9 @@ class Pacer:
             return now
         if self._offset_s is None:
             self._offset_s = now - time_s
+        elif (gap_s := time_s - self._previous_s) > self._longest_wait_s:
+            self._offset_s -= gap_s
+        self._previous_s = time_s
         due_s = time_s + self._offset_s
         if due_s > now:
             time.sleep(due_s - now)
