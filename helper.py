@@ -58,7 +58,7 @@ def GetConfigValues(data_dir: str | Path) -> dict[str, str]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no config.ini in {data_dir}; name the folder of a session")
     parser = RawConfigParser()
-    parser.read(path, encoding="utf-8")
+    parser.read(path, encoding="utf-8-sig")  # some editors put a mark in front
     name = parser.get("configsection", "config", fallback=None)
     if name is None:
         raise KeyError(f"{path} has no [configsection] with a line 'config = NAME OF A SECTION'")

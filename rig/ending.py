@@ -1,6 +1,8 @@
 """How every program of the rig ends: signals, errors in a sentence, exit status."""
 
 import contextlib
+import errno
+import io
 import os
 import signal
 import socket
@@ -93,6 +95,7 @@ signals = Signals()
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a program, report a mistake of the user or a failure of a device in a sentence, and exit with its status."""
+    mend_streams()
     signals.install()
     sys.setswitchinterval(0.001)  # s; the default of 5 ms lets a busy loop starve the threads that write and listen
     try:
@@ -102,13 +105,38 @@ def run(main: Callable[[], int]) -> NoReturn:
         say(str(reason))
     except RigError as error:
         status = error.exit_status
-        console.file = sys.stderr
-        say(str(error), style="bold red")
+        complain(str(error))
     except Stopped as stopped:
         status = stopped.exit_status
+    except SystemExit as end:  # of argparse, which has said why
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BrokenPipeError:
         status = 128 + signal.SIGPIPE  # as with `... | head`: nobody reads any more
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        status = 1
+        complain(f"{error.filename or 'standard output'}: {error.strerror}")
     leave(status)
+
+
+def mend_streams() -> None:
+    """Let the program run where standard input, output or error is closed, or takes only some letters.
+
+    A closed one is connected to nothing: else the next file that is opened would get its number, and what a library
+    prints would be written into that file.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(fd, "r" if fd == 0 else "w", closefd=False, encoding="utf-8"))  # noqa: SIM115
+        elif fd and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(sentence: str, style: str = "") -> None:
@@ -117,12 +145,22 @@ def say(sentence: str, style: str = "") -> None:
         console.print(sentence, style=style, soft_wrap=True)
 
 
+def complain(sentence: str) -> None:
+    """Print what went wrong, on standard error."""
+    console.file, console.quiet = sys.stderr, False
+    say(sentence, style="bold red")
+
+
 def leave(status: int) -> NoReturn:
     """Exit, whatever has become of the terminal."""
     if terminal.is_stuck:
         os._exit(status)  # all is closed, and Python would wait for the terminal
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nobody reads any more; Python would complain at its end
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            console.refused = error.strerror
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would complain at its end
+    if console.refused:
+        print(f"standard output takes no more text ({console.refused}); nothing else is lost", file=sys.stderr)
     sys.exit(status)

@@ -18,10 +18,13 @@ from rig.files.session_tables import cut_short, join
 from rig.files.space import check_data_root
 from rig.protocol.trials import Course, open_course
 from rig.settings.common import RigSettings
+from rig.settings.fields import is_file_of_ours
 from rig.settings.loading import add_config_arguments, load, parse_overrides
 from rig.terminal import console, print_banner
 
 SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
+
+LONGEST_MOUSE_ID = 64
 
 BASELINE_EXAMPLE = (
     "  %(prog)s --baseline 300                     before the first day: where would the threshold lie?\n"
@@ -105,6 +108,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
             f"--fast: vid_source = {settings.vid_source} gives frames at its own pace; only a simulated camera "
             "(SimCameraStream) or a recording (VideoStream) can be run faster"
         )
+    refuse_water_of_a_replay(settings, parse_overrides(args.set))
     simulated = simulated_devices(settings)
     print_banner(simulated)
     if unused:
@@ -120,8 +124,20 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     finish_sessions_cut_short(settings)
     mice = known_mice(settings.data_root)
     mouse_id = check_mouse_id(ask_mouse_id(mice) if args.mouse_id is None else args.mouse_id, mice)
+    if is_file_of_ours(mouse_id) or mouse_id.lower() == settings.summary_file.lower():
+        raise SettingsError(f"mouse ID {mouse_id!r}: this is the name of a file below data_root; choose another ID")
     today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
     return Options(*known, mouse_id, today_ul, check=False)
+
+
+def refuse_water_of_a_replay(settings: RigSettings, overrides: Mapping[str, str]) -> None:
+    """Raise SettingsError where a replay would open a real valve and nobody has asked for that on the command line."""
+    replays = CameraFactory.driver(settings.vid_source).replays
+    if replays and settings.outputs == "gpio" and "outputs" not in overrides:
+        raise SettingsError(
+            f"outputs = gpio: vid_source = {settings.vid_source} replays a recording; it would open the real valve, "
+            "and count the water for the mouse; add --simulate or --set outputs=simulated, or --set outputs=gpio to do so"
+        )
 
 
 def overrides_of(args: argparse.Namespace, model: type[RigSettings]) -> dict[str, str]:
@@ -222,6 +238,11 @@ def check_mouse_id(mouse_id: str, known: Set[str]) -> str:
         raise SettingsError(
             f"mouse ID {mouse_id!r}: letters, digits, '_', '-' and '.' only, beginning with a letter or digit; "
             "it names a folder"
+        )
+    if len(mouse_id) > LONGEST_MOUSE_ID:
+        raise SettingsError(
+            f"mouse ID {mouse_id[:20]!r}...: it has {len(mouse_id)} characters, and may have {LONGEST_MOUSE_ID}; "
+            "shorten it"
         )
     alike = sorted(mouse for mouse in known if mouse.lower() == mouse_id.lower())
     if alike and mouse_id not in known:

@@ -26,7 +26,9 @@ from rig.devices.tone_player import Tone, open_tone
 from rig.errors import RigError
 from rig.events import Events
 from rig.files.frame_file import Header
-from rig.files.space import most_bytes, nearest_folder
+from rig.files.ledger import had_today_ul
+from rig.files.movie import check_movie
+from rig.files.space import check_data_root, most_bytes, nearest_folder
 from rig.options import Options
 from rig.protocol.tally import Tally
 from rig.screen.window import check_display
@@ -104,6 +106,7 @@ def check_rig(options: Options[Any], finder: AbstractContextManager[Pose] | None
         flight.note(device, WARN, found, "no animal may be on this rig")
     check_disk(flight, settings)
     check_files(flight, settings)
+    check_stored(flight, options)
     check_water(flight, options)
     if options.window:
         with flight.trying("screen"):
@@ -158,6 +161,19 @@ def check_files(flight: Preflight, settings: RigSettings) -> None:
     with flight.trying("files"):
         Header((height, width, 3))
         flight.note("files", PASS, "HDF5 files can be written so that a kill leaves them whole")
+    if settings.video_file:
+        with flight.trying("movie"):
+            check_movie(settings.resolution, settings.framerate)
+            flight.note("movie", PASS, "it can be encoded")
+
+
+def check_stored(flight: Preflight, options: Options[Any]) -> None:
+    """See that nothing below data_root stands in the way of a session."""
+    settings = options.settings
+    with flight.trying("data_root"):
+        check_data_root(settings)
+        had_today_ul(settings.data_root, "", options.dose, settings.max_day_ul is not None)
+        flight.note("data_root", PASS, f"{settings.data_root}: summary and ledger can be written")
 
 
 def disk_speed(folder: Path) -> float:

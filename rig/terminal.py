@@ -1,12 +1,38 @@
 """The terminal: where everything is printed, and whether it still takes text."""
 
+import errno
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-console = Console(highlight=False, markup=False)
+
+class Printer(Console):
+    """A console that does not end a program when standard output takes no more text, as a log on a full disk.
+
+    Attributes
+    ----------
+    refused : str
+        Why it takes no more text; '' while it does.
+    """
+
+    refused = ""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print; a pipe that nobody reads any more still ends the program, as with `... | head`."""
+        try:
+            super().print(*objects, **how)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self.quiet, self.refused = True, error.strerror  # `ending.leave` says it
+
+
+console = Printer(highlight=False, markup=False)
 
 
 class Terminal:

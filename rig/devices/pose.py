@@ -144,6 +144,7 @@ def open_pose(settings: ClmfSettings, sees_a_mouse: bool) -> Iterator[Pose]:
     else:
         pose = DlcPose(settings, sees_a_mouse)
     try:
+        check_body_parts(settings, pose.body_parts)
         check_control_point(settings, pose.body_parts)
         yield pose
     finally:
@@ -153,6 +154,23 @@ def open_pose(settings: ClmfSettings, sees_a_mouse: bool) -> Iterator[Pose]:
 def columns_of(body_parts: tuple[str, ...]) -> list[str]:
     """Return the columns of the pose in VideoTimestamp.txt: three for each body part."""
     return [f"{part}_{what}" for part in body_parts for what in ("x", "y", "likelihood")]
+
+
+def check_body_parts(settings: ClmfSettings, body_parts: tuple[object, ...]) -> None:
+    """Raise SettingsError if the body parts of the model cannot name columns of VideoTimestamp.txt."""
+    names = [name for name in body_parts if isinstance(name, str)]
+    problem = ""
+    if odd := [name for name in body_parts if not isinstance(name, str)]:
+        problem = f"{odd[0]!r}, which is no text"
+    elif odd := [name for name in names if not name.strip() or not name.isprintable()]:
+        problem = f"{odd[0]!r}, which cannot stand in a table"
+    elif twice := [name for name in names if names.count(name) > 1]:
+        problem = f"{twice[0]!r} more than once"
+    if problem:
+        raise SettingsError(
+            f"dlc_model_path = {settings.dlc_model_path}: the model has the body part {problem}; rename it in "
+            "DeepLabCut, and export the model again"
+        )
 
 
 def check_control_point(settings: ClmfSettings, body_parts: tuple[str, ...]) -> None:

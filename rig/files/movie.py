@@ -1,5 +1,6 @@
 """The movie next to the log: the frames of image_stream.hdf5 again, small and easy to look at."""
 
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,17 @@ class Movie:
             if isinstance(error, OSError):
                 raise
             raise LogError(f"the movie can no longer be encoded ({error}); the session ends") from None
+
+
+def check_movie(resolution: tuple[int, int], framerate: float) -> None:
+    """Raise LogError if a movie with such frames could not be encoded on this computer."""
+    width, height = resolution
+    with tempfile.TemporaryDirectory() as folder:
+        movie = Movie(Path(folder, "trial.mp4"), resolution, framerate)
+        try:
+            movie.append(np.zeros((height, width, 3), np.uint8))
+        finally:
+            movie.close()
 
 
 def count_frames(path: Path) -> int:

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -79,6 +80,7 @@ class ClnfSettings(RigSettings, CortexSettings):
     def contradictions(self) -> Iterable[str]:
         """Yield a sentence for every setting that is valid by itself but not together with the others."""
         yield from super().contradictions()
+        yield from self._names_that_collide()
         seeds = self.seeds()
         for name in self.roi_names():
             if name in seeds or name.lower() in self.placed:
@@ -89,6 +91,23 @@ class ClnfSettings(RigSettings, CortexSettings):
                     f"{self._value()}: there is no such site as {name}{site}; "
                     "sites are the names of seeds_mm with _L or _R"
                 )
+
+    def _names_that_collide(self) -> Iterable[str]:
+        """Yield a sentence for every site or ROI whose name cannot be told from another one."""
+        for site in self.seeds_mm:
+            if not re.fullmatch(r"\w[\w-]*", site):
+                yield f"seeds_mm: the site {site!r} must have a name of letters, digits, '_' and '-'"
+        roi_names = self.roi_names()
+        named = list(dict.fromkeys([*self.seeds(), *roi_names]))
+        for one, other in combinations(named, 2):
+            if one.lower() == other.lower():
+                yield f"{one} and {other} differ only in case; config.ini has one line for both: rename one of them"
+        for name in named:
+            if name.lower() in type(self).model_fields:
+                yield f"{name}: no site and no ROI may be called like the setting {name.lower()}; rename it"
+        for name in roi_names:
+            if f"{name}_dff".lower() == self.signal_column:
+                yield f"{self._value()}: no ROI may be called {name}; {self.signal_column} is the column of the rule"
 
     def _misplaced(self, name: str) -> Iterable[str]:
         width, height = self.resolution

@@ -24,7 +24,9 @@ from rig.settings.fields import (
     Hdf5Name,
     MovieName,
     Names,
+    PathText,
     Size,
+    is_file_of_ours,
     setting,
 )
 from rig.settings.sentences import nearest
@@ -39,7 +41,7 @@ class CameraSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     vid_source: str = setting(CAMERA, "camera: the name of a *Stream.py file of the top folder", "name")
-    vid_root: str = setting(CAMERA, "VideoStream: session folder, HDF5 or movie file to replay", "path", "")
+    vid_root: PathText = setting(CAMERA, "VideoStream: session folder, HDF5 or movie file to replay", "path", "")
     opencv_source: str = setting(CAMERA, "OpenCVCameraStream: number of the camera, or a pipeline or address", "", "0")
     resolution: Size = setting(CAMERA, "size of the image", "width, height px")
     framerate: float = setting(CAMERA, "frames that the camera takes per second", "frames/s", gt=0, le=500)
@@ -289,6 +291,11 @@ class RigSettings(CameraSettings):
             yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
         if self.reward_s > self.max_valve_open_s:
             yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
+        yield from self._summary_that_cannot_be()
+
+    def _summary_that_cannot_be(self) -> Iterable[str]:
+        if is_file_of_ours(self.summary_file):
+            yield f"summary_file = {self.summary_file}: this is the name of another file of the rig; choose another one"
         allowed = set(SummaryValues._fields) | type(self).model_fields.keys()
         for name in self.summary_header:
             if name not in allowed:

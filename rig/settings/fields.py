@@ -15,6 +15,17 @@ CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES, COMPUTER = (
 """What a user sets, in the order of the README's tables."""
 
 
+LONGEST_NAME, LONGEST_PATH = 255, 3800
+"""Bytes; Linux takes paths of 4095, and below data_root there are the folders of mouse and session, and its files."""
+FILES_OF_OURS = frozenset({"water.csv", "valve_calibration.json", "replays"})
+"""What lies below data_root or next to config.ini, besides the summaries and the folders of the mice."""
+
+
+def is_file_of_ours(name: str) -> bool:
+    """Return whether a file or folder of this name below data_root would stand in the way of one of ours."""
+    return any(name.lower() == ours or name.lower().startswith(f"{ours}.") for ours in FILES_OF_OURS)
+
+
 def setting(group: str, meaning: str, unit: str = "", default: Any = ..., **limits: Any) -> Any:
     """Declare a setting; without a default it must stand in config.ini."""
     return Field(default, description=meaning, json_schema_extra={"unit": unit, "group": group}, **limits)
@@ -30,20 +41,50 @@ def parse_json(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not valid JSON: {error.msg} at character {error.pos + 1}") from None
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return what a JSON object says; ValueError where it says something twice."""
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]} stands there more than once")
+    return dict(pairs)
+
+
+def check_path(value: Path) -> Path:
+    """Return a path that a file system can have; ValueError with the reason where none can."""
+    try:
+        text = str(value).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not text in UTF-8; rename the folder") from None
+    longest = max((len(part.encode()) for part in value.parts), default=0)
+    if longest > LONGEST_NAME:
+        raise ValueError(f"it has a part of {longest} bytes, and a name may have {LONGEST_NAME}; shorten it")
+    if len(text) > LONGEST_PATH:
+        raise ValueError(f"it has {len(text)} bytes, and a path may have {LONGEST_PATH}; shorten it")
+    if b"\0" in text:
+        raise ValueError("it has a NUL")
+    return value
+
+
 def expand_model(value: Path) -> Path:
     """Make a path absolute: below the current folder, else below the top folder, where the shipped model is."""
-    here = value.expanduser().absolute()
+    here = check_path(value.expanduser().absolute())
     return here if here.exists() else ROOT / value.expanduser()
 
 
 def expand_folder(value: Path) -> Path:
     """Make a path absolute, with ~ for the home folder."""
-    return value.expanduser().absolute()
+    return check_path(value.expanduser().absolute())
+
+
+def check_path_text(value: str) -> str:
+    """Return the text of a path that a file system can have."""
+    check_path(Path(value))
+    return value
 
 
 Pixels = Annotated[int, Field(gt=0, le=8192)]
@@ -52,6 +93,7 @@ Coordinate = Annotated[float, Field(ge=-8192, le=8192)]
 Place = Annotated[tuple[Coordinate, Coordinate], BeforeValidator(split_commas)]
 Millimetres = Annotated[float, Field(gt=0, le=10000)]
 SizeInMm = Annotated[tuple[Millimetres, Millimetres], BeforeValidator(split_commas)]
+PathText = Annotated[str, AfterValidator(check_path_text)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Model = Annotated[Path, AfterValidator(expand_model)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
@@ -59,9 +101,9 @@ Box = Annotated[tuple[int, int, int, int], BeforeValidator(split_commas)]
 """x, y, width, height in px."""
 Centre = Annotated[tuple[int, int], BeforeValidator(split_commas)]
 """x, y in px."""
-Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$")]
-MovieName = Annotated[str, Field(pattern=r"^[^/\\]+\.(mp4|mov)$")]
-FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
+Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$", max_length=80)]
+MovieName = Annotated[str, Field(pattern=r"^[^/\\]+\.(mp4|mov)$", max_length=80)]
+FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$", max_length=80)]
 
 
 class Site(BaseModel):

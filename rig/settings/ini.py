@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from configparser import Error as IniError
 from configparser import RawConfigParser
@@ -14,7 +15,11 @@ from configupdater import ConfigUpdater
 from rig.disk import replace_file
 from rig.errors import SettingsError
 from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.fields import check_path
 from rig.settings.sentences import nearest
+
+MAYBE_BOM = "utf-8-sig"
+"""Reads UTF-8 with the mark that some editors put in front, and without."""
 
 
 def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
@@ -25,13 +30,16 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
     SettingsError
         There is no such file or section, or it is not an INI file.
     """
-    if not path.is_file():
-        raise SettingsError(f"{path}: there is no such file; name a configuration with --config FILE")
     parser = RawConfigParser()
+    own = RawConfigParser(default_section="no section is shared here")
     try:
-        text = path.read_text(encoding="utf-8")
+        check_path(path)
+        if not path.is_file():
+            raise SettingsError(f"{path}: there is no such file; name a configuration with --config FILE")
+        text = path.read_text(encoding=MAYBE_BOM)
         parser.read_string(text, str(path))
-    except (IniError, UnicodeDecodeError, OSError) as error:
+        own.read_string(text, str(path))  # also finds a second [DEFAULT]
+    except (IniError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: the file cannot be read as INI: {reason}") from None
     if section not in parser.sections():
@@ -41,8 +49,6 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
         )
     if hidden := hidden_settings(text):
         raise SettingsError("\n".join(f"{path}, {sentence}" for sentence in hidden))
-    own = RawConfigParser(default_section="no section is shared here")
-    own.read_string(text)
     shared = set(parser.defaults()) - set(own[section])
     return dict(parser[section]), shared
 
@@ -78,7 +84,8 @@ def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
     """Write lines back into the user's file, {key: value}; every other line stays as it is."""
     if not lines:
         return
-    old = path.read_bytes().decode("utf-8")
+    data = path.read_bytes()
+    old = data.decode(MAYBE_BOM)
     updater = ConfigUpdater()
     updater.read_string(old.replace("\r\n", "\n"))
     for key, text in lines.items():
@@ -90,7 +97,7 @@ def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
         else:
             updater.set(section, key, text)
     new = str(updater).replace("\n", "\r\n") if "\r\n" in old else str(updater)
-    replace_file(path, new.encode("utf-8"))
+    replace_file(path, new.encode(MAYBE_BOM if data.startswith(BOM_UTF8) else "utf-8"))
 
 
 def save_session_copy(settings: RigSettings, path: Path) -> None:

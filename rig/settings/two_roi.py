@@ -1,6 +1,5 @@
 """Settings of brain/cla_reward_punish_2roi.py: a rule on several ROIs."""
 
-from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
@@ -30,9 +29,3 @@ class TwoRoiSettings(ClnfSettings):
     def roi_names(self) -> list[str]:
         """Return the ROIs that the rule names."""
         return RoiOperation(self.roi_operation).names
-
-    def contradictions(self) -> Iterable[str]:
-        """Yield a sentence for every setting that is valid by itself but not together with the others."""
-        yield from super().contradictions()
-        if "roi" in self.roi_names():
-            yield f"roi_operation = {self.roi_operation}: no ROI may be called roi; roi_dff is the column of the rule"
