@@ -159,7 +159,7 @@ def leave(status: int) -> NoReturn:
         sys.stdout.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            console.refused = error.strerror
+            console.refused = str(error.strerror)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would complain at its end
     if console.refused:
         print(f"standard output takes no more text ({console.refused}); nothing else is lost", file=sys.stderr)

@@ -136,7 +136,8 @@ def refuse_water_of_a_replay(settings: RigSettings, overrides: Mapping[str, str]
     if replays and settings.outputs == "gpio" and "outputs" not in overrides:
         raise SettingsError(
             f"outputs = gpio: vid_source = {settings.vid_source} replays a recording; it would open the real valve, "
-            "and count the water for the mouse; add --simulate or --set outputs=simulated, or --set outputs=gpio to do so"
+            "and count the water for the mouse; add --simulate or --set outputs=simulated; "
+            "--set outputs=gpio on the command line does it all the same"
         )
 
 

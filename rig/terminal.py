@@ -29,7 +29,7 @@ class Printer(Console):
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            self.quiet, self.refused = True, error.strerror  # `ending.leave` says it
+            self.quiet, self.refused = True, str(error.strerror)  # `ending.leave` says it
 
 
 console = Printer(highlight=False, markup=False)
