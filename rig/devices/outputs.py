@@ -49,20 +49,24 @@ class Output:
 
     def on(self) -> None:
         """Drive the pin high."""
-        self._outputs.command(f"on {self.name}")
+        self._command("on", 1, "commanded: on")
         self.is_on = True
-        self._outputs.events.add(self.name, 1, "commanded: on")
 
     def off(self) -> None:
         """Drive the pin low."""
-        self._outputs.command(f"off {self.name}")
+        self._command("off", 0, "commanded: off")
         self.is_on = False
-        self._outputs.events.add(self.name, 0, "commanded: off")
 
     def pulse(self, seconds: float) -> None:
         """Drive the pin high now and low after `seconds`, kept by the guard's clock."""
+        at_s = time.monotonic()
         self._outputs.pulse(self.name, seconds)
-        self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s")
+        self._outputs.events.add(self.name, 1, f"commanded: {seconds:g} s", at_s)
+
+    def _command(self, verb: str, level: int, detail: str) -> None:
+        at_s = time.monotonic()  # before: the guard may drive the pin before this process goes on
+        self._outputs.command(f"{verb} {self.name}")
+        self._outputs.events.add(self.name, level, detail, at_s)
 
     def stop_edge(self) -> None:
         """Give a device that starts and stops on rising edges its last one: low, high, low."""

@@ -29,17 +29,27 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """
     try:
         try:
-            file = h5py.File(path, "r")
-        except OSError:
-            file = h5py.File(path, "r")  # a running session may have grown while its header was read
+            file = opened_once(path)
+        except FAILURES:
+            file = opened_once(path)  # a running session may have grown while its header was read
     except FAILURES as error:
         raise SettingsError(f"{path} cannot be opened as HDF5 ({first_line(error)})") from None
     with file:
         try:
-            refuse_objects(path, file)
             yield file
         except FAILURES as error:
             raise SettingsError(f"{path} is damaged and cannot be read ({first_line(error)})") from None
+
+
+def opened_once(path: Path) -> h5py.File:
+    """Open a file and look at everything in it; the caller closes it."""
+    file = h5py.File(path, "r")
+    try:
+        refuse_objects(path, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def refuse_objects(path: Path, file: h5py.File) -> None:
