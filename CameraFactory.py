@@ -28,12 +28,18 @@ class Driver(Protocol):
         It gives the frames of a recording, which has an end.
     gains_are_locked : bool or None
         Whether exposure, gain and colours are known to stay as they are; None where nobody can say.
+    is_linear : bool or None
+        Whether each colour of a pixel is proportional to its light; None where nobody can say.
     """
 
     stands_in: ClassVar[str]
     can_be_fast: ClassVar[bool]
     replays: ClassVar[bool]
     gains_are_locked: ClassVar[bool | None]
+
+    @property
+    def is_linear(self) -> bool | None:
+        """See above; a plain attribute will do, of the class or, where it depends on the settings, of the object."""
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         """Take the settings, {name: text}; nothing is opened yet."""
@@ -63,6 +69,24 @@ class Senses(Protocol):
 
     def let_sense(self, tone: Tone, tally: Tally) -> None:
         """Let the mouse hear the tone, and taste the rewards that the tally counts."""
+
+
+@runtime_checkable
+class Exposes(Protocol):
+    """A driver that can change its exposure while it runs."""
+
+    def expose(self, exposure_us: int) -> float:
+        """Expose from now on for this time, µs, or the nearest that the camera can do.
+
+        Returns
+        -------
+        float
+            The exposure time, µs, of the frames that `read` gives from now on.
+        """
+
+
+LINEAR_IN_WORDS = {True: "yes", False: "no", None: "unknown"}
+"""Whether pictures are linear in light, as sessions and summaries say it."""
 
 
 class CameraFactory:
@@ -130,6 +154,32 @@ class CameraFactory:
         """Let a simulated mouse, where there is one, hear the tone and taste the rewards that the tally counts."""
         if isinstance(self.camera, Senses):
             self.camera.let_sense(tone, tally)
+
+    @property
+    def is_linear(self) -> bool | None:
+        """Whether the pictures are linear in light; None where the driver does not know, or does not say."""
+        is_linear: bool | None = getattr(self.camera, "is_linear", None)
+        return is_linear
+
+    @property
+    def can_expose(self) -> bool:
+        """Whether the exposure can be changed while the camera runs."""
+        return isinstance(self.camera, Exposes)
+
+    def expose(self, exposure_us: int) -> float:
+        """Change the exposure (µs); return that of the frames from now on.
+
+        Raises
+        ------
+        CameraError
+            This camera cannot.
+        """
+        if not isinstance(self.camera, Exposes):
+            raise CameraError(
+                f"{type(self.camera).__name__} cannot change its exposure while it runs; "
+                "set it by hand to a half and a quarter, and see that the means follow"
+            )
+        return self.camera.expose(exposure_us)
 
     def read(self) -> Frame | None:
         """Return the next new frame, or None when a recording has ended.

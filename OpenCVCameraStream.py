@@ -34,6 +34,7 @@ class OpenCVCameraStream:
     can_be_fast: ClassVar[bool] = False
     replays: ClassVar[bool] = False
     gains_are_locked: ClassVar[bool | None] = None  # OpenCV cannot tell
+    is_linear: ClassVar[bool | None] = None  # nor this: most cameras give photographs
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "OpenCVCameraStream")

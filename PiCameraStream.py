@@ -1,12 +1,13 @@
-"""The Raspberry Pi camera, through picamera2, with every automatic control off.
+"""The Raspberry Pi camera, through picamera2, with every automatic control off, and linear in light.
 
-`python PiCameraStream.py` shows what it captures.
+`python PiCameraStream.py` shows what it captures; with `--linearity` it measures whether that follows the light.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from rig.devices import tuning
 from rig.devices.frames import Frame, FrameQueue, Numbering
 from rig.errors import CameraError, SettingsError
 from rig.settings.common import CameraSettings
@@ -14,6 +15,13 @@ from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64
 BUFFERS = 6
+SETTLING_FRAMES = 16  # a new exposure waits behind the buffers that are under way, and a few frames in the sensor
+
+# Neither sharpening nor a change of colours and contrast; libcamera's defaults but for the first.
+NEUTRAL = {"Sharpness": 0.0, "Saturation": 1.0, "Contrast": 1.0, "Brightness": 0.0}
+# What a camera with a moving lens has.  Its lens is moved by no one then; 0 is "manual".
+FOCUS, BY_HAND = "AfMode", 0
+IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 # Sizes of the sensor modes by their old numbers, which configurations still use (picamera documentation,
 # "Sensor modes"): v1 camera module, v2 camera module, HQ camera.
@@ -38,8 +46,13 @@ class PiCameraStream:
     Parameters
     ----------
     cfgDict : mapping of str to str
-        `resolution`, `framerate`, `shutter_speed`, `iso`, `awb_mode`, `sensor_mode`; each is verified in what the
-        camera reports.
+        `resolution`, `framerate`, `shutter_speed`, `iso`, `awb_mode`, `sensor_mode`, `linear`; each is verified in
+        what the camera reports.
+
+    Attributes
+    ----------
+    is_linear : bool
+        What `linear` asks for; a camera that does otherwise is not started.
     """
 
     stands_in: ClassVar[str] = ""
@@ -49,6 +62,7 @@ class PiCameraStream:
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "PiCameraStream")
+        self.is_linear: bool | None = self._settings.linear
         self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s, self._settings.realtime)
         self._numbering = Numbering(self._settings.framerate)
         self._metadata: dict[str, Any] = {}
@@ -72,10 +86,12 @@ class PiCameraStream:
             from picamera2 import Picamera2
         except (ImportError, ValueError) as error:  # ValueError: built for another numpy than ours
             raise CameraError(f"{MISSING} ({error})") from None
-        if not Picamera2.global_camera_info():
+        found = Picamera2.global_camera_info()
+        if not found:
             raise CameraError("no camera was found; check its cable, and try 'rpicam-hello --list-cameras'")
+        tuned = {"tuning": linear_tuning(Picamera2, found[0]["Model"])} if self._settings.linear else {}
         try:
-            self._camera = Picamera2()
+            self._camera = Picamera2(**tuned)
         except RuntimeError as error:
             reason = error.__cause__ or error  # picamera2 wraps what libcamera said
             raise CameraError(f"the camera cannot be opened, another program may hold it ({reason})") from None
@@ -100,6 +116,14 @@ class PiCameraStream:
         """Return the next frame; CameraError when none comes."""
         return self._queue.get()
 
+    def expose(self, exposure_us: int) -> float:
+        """Change the exposure, and pass over the frames that still have the one before."""
+        self._queue.clear()
+        self._camera.set_controls({"ExposureTime": exposure_us})
+        for _ in range(SETTLING_FRAMES):
+            self._queue.get()
+        return float(self._metadata["ExposureTime"])
+
     def stop(self) -> None:
         """Close the camera; harmless when repeated."""
         if self._camera is not None:
@@ -109,7 +133,9 @@ class PiCameraStream:
 
     def _controls(self) -> dict[str, Any]:
         period_us = round(1e6 / self._settings.framerate)
-        return {
+        has_lens = FOCUS in self._camera.camera_controls
+        linear = NEUTRAL | ({FOCUS: BY_HAND} if has_lens else {}) if self._settings.linear else {}
+        return linear | {
             "AeEnable": False,
             "AwbEnable": False,
             "ColourGains": (1.0, 1.0),
@@ -185,6 +211,58 @@ class PiCameraStream:
         gains = self._metadata.get("ColourGains", (math.nan, math.nan))
         if not all(abs(gain - 1) <= 0.02 for gain in gains):
             raise CameraError(f"awb_mode = off: the camera still uses the colour gains {gains} instead of 1, 1")
+        if self._settings.linear:
+            self._verify_linear(self._metadata)
+
+    def _verify_linear(self, first: Mapping[str, Any]) -> None:
+        """See in what the camera reports that nothing bends or mixes the light, and that its lens does not move."""
+        matrix = tuple(first.get("ColourCorrectionMatrix", ()))
+        # libcamera multiplies the matrix by one for the saturation, which is the identity only to 0.001.
+        if len(matrix) != 9 or not all(abs(got - one) <= 0.01 for got, one in zip(matrix, IDENTITY, strict=True)):
+            shown = ", ".join(f"{value:.2f}" for value in matrix) or "none that it reports"
+            raise CameraError(
+                f"linear = 1: the camera mixes the colours with the matrix {shown}; "
+                "update libcamera and picamera2, or set linear = 0 for processed pictures"
+            )
+        gain = first.get("DigitalGain", math.nan)
+        if not abs(gain - 1) <= 0.02:
+            raise CameraError(
+                f"linear = 1: the camera multiplies its pictures by {gain:g} (DigitalGain); "
+                "set shutter_speed and iso to values that it can do"
+            )
+        if "LensPosition" in first:
+            for _ in range(SETTLING_FRAMES):
+                self._queue.get()
+            before, now = first["LensPosition"], self._metadata.get("LensPosition", math.nan)
+            if not abs(now - before) <= 0.01:
+                raise CameraError(
+                    f"linear = 1: the lens of the camera moves, from {before:g} to {now:g} dioptres; "
+                    "let no other program focus it"
+                )
+
+
+def linear_tuning(picamera2: Any, sensor: str) -> tuning.Tuning:
+    """Return the tuning of a sensor's own file, made linear.
+
+    Parameters
+    ----------
+    picamera2 : type
+        picamera2.Picamera2.
+    sensor : str
+        As libcamera names it.
+
+    Raises
+    ------
+    CameraError
+        There is no such file.
+    """
+    try:
+        return tuning.linear(picamera2.load_tuning_file(f"{sensor}.json"))
+    except (RuntimeError, OSError, ValueError, KeyError):  # none, or not one of libcamera's
+        raise CameraError(
+            f"linear = 1: there is no tuning file {sensor}.json for the sensor of this camera, so its pictures cannot "
+            "be made linear in light; use a camera that Raspberry Pi OS knows, or set linear = 0 for processed pictures"
+        ) from None
 
 
 if __name__ == "__main__":

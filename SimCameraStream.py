@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
+import cv2
 import numpy as np
 
 from rig.devices.frames import Frame
@@ -56,6 +57,7 @@ class SimCameraStream:
     can_be_fast: ClassVar[bool] = True
     replays: ClassVar[bool] = False
     gains_are_locked: ClassVar[bool | None] = True
+    is_linear: ClassVar[bool | None] = True
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "SimCameraStream")
@@ -64,6 +66,7 @@ class SimCameraStream:
         self._tone: Tone | None = None
         self._tally = Tally()
         self._rewards_seen = 0
+        self._brightness = 1.0  # at the exposure of the settings
 
     def start(self) -> "SimCameraStream":
         """Paint what stays the same in every frame."""
@@ -78,8 +81,8 @@ class SimCameraStream:
         return self
 
     def begin_session(self) -> None:
-        """Start from the first frame, with a mouse that has learned nothing."""
-        self._number = 0
+        """Start from the first frame, with a mouse that has learned nothing, at the exposure of the settings."""
+        self._number, self._brightness = 0, 1.0
         self._scene.restart()
         self._pacer.restart()
 
@@ -87,6 +90,12 @@ class SimCameraStream:
         """Let the mouse hear the tone, and taste the rewards that the tally counts."""
         self._tone, self._tally = tone, tally
         self._rewards_seen = tally.rewards
+
+    def expose(self, exposure_us: int) -> float:
+        """Make what is drawn as bright as this exposure; the mouse does again what it did, for a still scene."""
+        self._brightness = exposure_us / self._settings.shutter_speed
+        self._scene.restart()
+        return float(exposure_us)
 
     def read(self) -> Frame:
         """Return the next frame when it is due."""
@@ -99,6 +108,8 @@ class SimCameraStream:
         rewards = self._tally.rewards - self._rewards_seen
         self._rewards_seen += rewards
         image = self._scene.render(time_s, self._tone.hz if self._tone else 0.0, rewards)
+        if self._brightness != 1.0:
+            image = cv2.convertScaleAbs(image, alpha=self._brightness)
         self._number += 1
         known_age_s = 0.0 if self._pacer.fast else None
         return Frame(self._number - 1, time_s, self._pacer.wait_for(time_s), image, known_age_s)

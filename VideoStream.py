@@ -54,6 +54,7 @@ class VideoStream:
         self._frames: Iterator[Recorded] = iter(())
         self._path: Path | None = None
         self._movie: cv2.VideoCapture | None = None
+        self.is_linear: bool | None = None  # as the session says; movies and old sessions do not
 
     def start(self) -> "VideoStream":
         """Open the recording.
@@ -117,6 +118,7 @@ class VideoStream:
             session = read_session(path)
         except SettingsError as error:
             raise SettingsError(f"vid_root: {error}") from None
+        self.is_linear = {"yes": True, "no": False}.get(str(session.attributes.get("linear")))
         images, frames = session.images, session.frames
         if not images:
             raise SettingsError(f"vid_root: {path} holds no frames")

@@ -32,6 +32,7 @@ class BenchCameraStream:
     can_be_fast: ClassVar[bool] = False
     replays: ClassVar[bool] = False
     gains_are_locked: ClassVar[bool | None] = True
+    is_linear: ClassVar[bool | None] = None  # noise has no light
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "BenchCameraStream")

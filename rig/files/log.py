@@ -54,6 +54,8 @@ class SessionLog:
     water : Water
     wait : bool
         Wait for the disk instead of leaving frames out: for replays that run as fast as they can.
+    linear : str
+        Whether the pictures are linear in light: yes, no or unknown.
 
     Attributes
     ----------
@@ -76,9 +78,11 @@ class SessionLog:
         tally: Tally,
         water: Water,
         wait: bool = False,
+        linear: str = "unknown",
     ) -> None:
         self._settings, self._mouse_id, self._session_type, self._columns = settings, mouse_id, session_type, columns
         self._events, self._tally, self._water, self._wait = events, tally, water, wait
+        self._linear = linear
         self.ended_by = ""
         self.notes: dict[str, int | float | str] = {}
         self._times = Times()
@@ -88,7 +92,7 @@ class SessionLog:
         width, height = settings.resolution
         self._shape = (height, width, 3)
         self._queue: queue.Queue[Item | None] = queue.Queue(max(16, BUFFER_BYTES // (height * width * 3)))
-        about = {"mouse_id": mouse_id, "session_type": session_type} | versions()
+        about = {"mouse_id": mouse_id, "session_type": session_type, "linear": linear} | versions()
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.folder, self._began = make_folder(settings.data_root, mouse_id)
         try:
@@ -143,7 +147,7 @@ class SessionLog:
         """Return everything that the summary can hold, {name: text}."""
         return summarize(
             self._settings, self._mouse_id, self._session_type, self.folder, self._began,
-            self._tally, self._water, self._times, self.ended_by,
+            self._tally, self._water, self._times, self.ended_by, self._linear,
         )  # fmt: skip
 
     def close(self) -> None:

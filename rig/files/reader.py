@@ -122,7 +122,7 @@ class Session:
     events : list of Event
         In order of time, on the clock of the experiment.
     attributes : dict
-        Of the HDF5 file: mouse_id, session_type, ended_by, versions, notes.
+        Of the HDF5 file: mouse_id, session_type, linear, ended_by, versions, notes.
     was_cut_short : bool
         It ended without its files being finished, or is still running.
     missing : list of str
@@ -155,7 +155,7 @@ class Session:
     @property
     def notes(self) -> dict[str, Any]:
         """What else the session noted, as `troubles` or `divisions_by_zero`."""
-        known = {"mouse_id", "session_type", "ended_by", *self.versions}
+        known = {"mouse_id", "session_type", "ended_by", "linear", *self.versions}
         return {name: value for name, value in self.attributes.items() if name not in known}
 
     @property

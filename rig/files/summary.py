@@ -67,6 +67,7 @@ def summarize(
     water: Water,
     times: Times,
     ended_by: str,
+    linear: str,
 ) -> dict[str, str]:
     """Return everything that the summary can hold, {name: text}: the settings and `SummaryValues`."""
     median, p99 = times.latency_ms()
@@ -89,6 +90,7 @@ def summarize(
         lost_frames=str(tally.lost),
         unsaved_frames=str(tally.unsaved),
         stale_frames=str(tally.stale),
+        linear=linear,
         withheld_rewards=str(tally.withheld),
         water_ul=f"{water.session_ul:.2f}" if calibrated else "uncalibrated",
         water_day_ul=f"{water.day_ul:.2f}" if calibrated else "uncalibrated",

@@ -7,6 +7,12 @@ from rich.table import Table
 
 from rig.terminal import console, terminal
 
+LINEAR = {
+    "yes": "yes",
+    "no": "no: processed pictures (linear = 0); compare with sessions of the same kind only",
+    "unknown": "unknown: the camera does not say",
+}
+
 
 def print_summaries(summaries: Iterable[tuple[Mapping[str, str], Mapping[str, object]]]) -> None:
     """Show how sessions went, each with its notes, unless the terminal takes no more text."""
@@ -39,6 +45,7 @@ def print_table(values: Mapping[str, str], notes: Mapping[str, object]) -> None:
         ("decided late", f"{values['stale_frames']} frames, which gave no water"),
         ("latency", f"frame to output: median {values['latency_median_ms']} ms, p99 {values['latency_p99_ms']} ms"),
         ("", f"in the first 200 frames: {values['latency_of_first_frames_ms']} ms"),
+        ("linear in light", LINEAR[values["linear"]]),
         ("session type", values["session_type"]),
         *((name.replace("_", " "), str(value)) for name, value in notes.items()),
     ):

@@ -69,6 +69,10 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Return the ROIs of the experiment, in order."""
         raise NotImplementedError
 
+    def light_boxes(self) -> dict[str, Box]:
+        """Return {name: (x, y, w, h) px} of the ROIs."""
+        return {name: self.roi_box(name) for name in self.roi_names()}
+
     def roi_box(self, name: str) -> Box:
         """Return x, y, w, h in px: where the ROI was placed, else centred on its site."""
         if name.lower() in self.placed:

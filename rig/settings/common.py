@@ -19,6 +19,7 @@ from rig.settings.fields import (
     TONE,
     TRIALS,
     WATER,
+    Box,
     FileName,
     Folder,
     Hdf5Name,
@@ -52,6 +53,12 @@ class CameraSettings(BaseModel):
     iso: int = setting(CAMERA, "analogue gain times 100", "ISO", 800, ge=100, le=3200)
     sensor_mode: int = setting(
         CAMERA, "PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0
+    )
+    linear: bool = setting(
+        CAMERA,
+        "PiCameraStream: pictures linear in light, as ΔF/F needs; 0 gives processed ones, to continue an old cohort",
+        "0, 1",
+        True,
     )
     max_saturated: float = setting(
         CAMERA,
@@ -233,6 +240,10 @@ class RigSettings(CameraSettings):
         if not boxes:
             return self
         return self.model_copy(update={"placed": getattr(self, "placed", {}) | boxes})
+
+    def light_boxes(self) -> dict[str, Box]:
+        """Return {name: (x, y, w, h) px} of the ROIs whose light is measured; nothing where it is not."""
+        return {}
 
     def max_frame_age_s(self) -> float:
         """Return how old a frame may be when it is decided on, s."""

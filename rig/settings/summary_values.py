@@ -18,6 +18,8 @@ class SummaryValues(NamedTuple):
     trials, rewards, fails, success_rate : str
     frames, lost_frames, unsaved_frames, stale_frames : str
         Stored, lost by camera or loop, not stored by a slow disk, decided too late.
+    linear : str
+        Whether the pictures were linear in light, as the camera said: yes, no, or unknown.
     withheld_rewards, water_ul, water_day_ul : str
         Rewards above a water cap; water of the session and of the day, µl, or 'uncalibrated'.
     latency_median_ms, latency_p99_ms, latency_of_first_frames_ms : str
@@ -40,6 +42,7 @@ class SummaryValues(NamedTuple):
     lost_frames: str
     unsaved_frames: str
     stale_frames: str
+    linear: str
     withheld_rewards: str
     water_ul: str
     water_day_ul: str
