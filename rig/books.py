@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from CameraFactory import LINEAR_IN_WORDS
 from rig.devices import realtime
 from rig.devices.camera_watch import CameraWatch
 from rig.devices.image_check import image_trouble
@@ -46,6 +47,7 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
             rig.tally,
             rig.water,
             options.fast,
+            LINEAR_IN_WORDS[rig.camera.is_linear],
         )
         try:
             with log, StatusLine(used.signal_unit, rig.tally) as status:
@@ -195,7 +197,7 @@ class Books:
         settings, unsaved = self._rig.options.settings, self._rig.tally.unsaved
         tone = self._rig.tone.trouble()
         disk = f"the disk is too slow: {unsaved} frames not stored" if unsaved else ""
-        picture = "" if self._is_dark else image_trouble(image, settings.max_saturated)
+        picture = "" if self._is_dark else image_trouble(image, settings.max_saturated, self._rects)
         camera = "" if picture or self._is_dark else self._camera_watch.trouble()  # a black image never changes
         late = f"decisions are late, for {self._late_s:.0f} s now" if self._late_s > LATE_FOR_S else ""
         valve = self._rig.outputs.trouble()

@@ -20,6 +20,7 @@ from CameraFactory import CameraFactory
 from rig.devices import realtime
 from rig.devices.image_check import image_trouble
 from rig.devices.lick import open_lick
+from rig.devices.linearity import measure, verdict
 from rig.devices.outputs import Outputs
 from rig.devices.pose import Pose
 from rig.devices.tone_player import Tone, open_tone
@@ -34,6 +35,7 @@ from rig.protocol.tally import Tally
 from rig.screen.window import check_display
 from rig.settings.common import RigSettings
 from rig.terminal import console
+from roi_manager import Rect
 
 LATENCY_FRAMES = 200
 RATE_TOLERANCE = 0.05
@@ -314,6 +316,12 @@ def check_camera(
         judge_image(flight, settings, image)
         judge_rate(flight, settings, times_s, camera.lost)
         judge_latency(flight, settings, latencies_ms)
+        judge_linear(flight, camera.is_linear)
+        if outputs is not None and camera.can_expose and camera.is_linear is not False:
+            console.print("exposing shorter ...")
+            follows, sentence = verdict(measure(camera, settings.shutter_speed, settings.light_boxes()))
+            found, _, cure = sentence.partition("; ")
+            flight.note("linearity", PASS if follows else FAIL, found, cure)
 
 
 @contextmanager
@@ -332,10 +340,11 @@ def light_on(outputs: Outputs | None) -> Iterator[None]:
 def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> None:
     """Judge size and brightness, and whether the gains are locked."""
     width, height = settings.resolution
+    rois = [Rect(name, *box) for name, box in settings.light_boxes().items()]
     if image.shape != (height, width, 3):
         size = f"{image.shape[1]} x {image.shape[0]} px"
         flight.note("image", FAIL, f"{size} instead of {width} x {height}", "correct resolution")
-    elif trouble := image_trouble(image, settings.max_saturated):
+    elif trouble := image_trouble(image, settings.max_saturated, rois):
         found, _, cure = trouble.partition(": ")
         flight.note("image", FAIL, found, cure)
     else:
@@ -348,6 +357,18 @@ def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> 
         flight.note("gains", PASS, "exposure, gain and colours are locked, as the camera itself reports")
     else:
         flight.note("gains", WARN, "it is unknown whether the camera changes its gains", "lock them in the camera")
+
+
+def judge_linear(flight: Preflight, is_linear: bool | None) -> None:
+    """Say whether ΔF/F is of light."""
+    if is_linear:
+        flight.note("linear", PASS, "the pictures are linear in light, as the camera says")
+    elif is_linear is None:
+        cure = "see in its manual whether gamma and picture processing are off"
+        flight.note("linear", WARN, "it is unknown whether the pictures are linear in light", cure)
+    else:
+        found = "the pictures are processed: what they show of a change depends on brightness and colour"
+        flight.note("linear", WARN, found, "set linear = 1, unless an old cohort must go on")
 
 
 def judge_rate(flight: Preflight, settings: RigSettings, times_s: list[float], lost: int) -> None:

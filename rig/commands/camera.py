@@ -4,15 +4,18 @@ import argparse
 from itertools import islice, pairwise
 
 import numpy as np
+from rich.table import Table
 
 from CameraFactory import CameraFactory, Driver
+from rig.devices.linearity import STEPS, Row, measure, verdict
 from rig.ending import run
 from rig.settings.loading import add_config_arguments, load_from_arguments
 from rig.settings.one_roi import OneRoiSettings
+from rig.terminal import console
 
 
 def main(vid_source: str = "") -> int:
-    """Take frames from a camera, and report on them.
+    """Take frames from a camera, and report on them; return the exit status.
 
     Parameters
     ----------
@@ -24,11 +27,18 @@ def main(vid_source: str = "") -> int:
         description=f"Show what {vid_source or 'the camera of config.ini'} captures.",
     )
     parser.add_argument("--frames", type=int, default=60, help="how many (default 60)")
+    parser.add_argument(
+        "--linearity",
+        action="store_true",
+        help="see whether the picture follows the light: a still scene, light on, at 1/4, 1/2 and all of shutter_speed",
+    )
     add_config_arguments(parser, OneRoiSettings.section)
     args = parser.parse_args()
     forced = {"vid_source": vid_source} if vid_source else {}
     settings = load_from_arguments(args.config, args.section, args.set, forced)
     with CameraFactory.open(settings) as camera:
+        if args.linearity:
+            return show_linearity(measure(camera, settings.shutter_speed, settings.light_boxes()))
         print(report(camera, args.frames))
     return 0
 
@@ -58,6 +68,22 @@ def report(camera: CameraFactory, n_frames: int) -> str:
             "brightest   blue {}, green {}, red {} of 255".format(*peaks),
         ]
     )
+
+
+def show_linearity(rows: list[Row]) -> int:
+    """Print the table and the verdict; return 1 where the picture does not follow the light."""
+    exposures = (f"{step} t" for step in STEPS)
+    table = Table("place", "colour", "dark", *exposures, "ratio", "worst", title="light above the dark, of 255")
+    for row in rows:
+        light = (f"{value:.2f}" for value in row.light)
+        ratios = " : ".join(f"{ratio:.2f}" for ratio in row.ratios)
+        table.add_row(
+            row.place, row.colour, f"{row.dark:.1f}", *light, ratios, row.unfit or f"{100 * row.deviation:.2f} %"
+        )
+    console.print(table)
+    follows, sentence = verdict(rows)
+    console.print(sentence, style="green" if follows else "bold red", soft_wrap=True)
+    return int(not follows)
 
 
 if __name__ == "__main__":

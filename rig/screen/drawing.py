@@ -9,6 +9,12 @@ VIEW_HEIGHT = 512  # px; small images are shown enlarged
 STRIP_HEIGHT = 110  # below the image
 SATURATED = 255
 
+# Light to brightness on a screen: the curve of sRGB (IEC 61966-2-1), without which linear pictures look too dark.
+LIGHT = np.arange(256) / 255
+EYE = np.where(LIGHT <= 0.0031308, 12.92 * LIGHT, 1.055 * LIGHT ** (1 / 2.4) - 0.055)
+DISPLAY_CURVE = np.rint(255 * EYE).astype(np.uint8)
+SAYS_CURVE = "brighter than it is: shown through a display curve, stored and measured linear in light"
+
 Color = tuple[int, int, int]
 WHITE, GREY = (255, 255, 255), (150, 150, 150)
 BLUE, GREEN, RED, YELLOW = (255, 140, 60), (80, 220, 80), (60, 60, 255), (80, 220, 255)
@@ -26,10 +32,17 @@ def write_within(canvas: np.ndarray, text: str, at: tuple[int, int], size: float
     write(canvas, text, at, size=size * min(1.0, room / max(1, width)))
 
 
-def caption(view: np.ndarray, text: str) -> None:
-    """Write a line at the foot of a picture, on a dark band."""
-    view[-26:] //= 4
-    write(view, text, (8, len(view) - 9), WHITE, 0.42)
+def caption(view: np.ndarray, *lines: str) -> None:
+    """Write lines at the foot of a picture, on a dark band."""
+    top = len(view) - 10 - 16 * len(lines)
+    view[top:] //= 4
+    for i, line in enumerate(lines):
+        write_within(view, line, (8, top + 17 + 16 * i), 0.42)
+
+
+def for_the_eye(image: np.ndarray, is_linear: bool | None) -> np.ndarray:
+    """Return an image as it is shown: one that is linear in light through a display curve, any other as it is."""
+    return cv2.LUT(image, DISPLAY_CURVE) if is_linear else image
 
 
 def show_refusal(view: np.ndarray, text: str) -> None:

@@ -8,8 +8,23 @@ import cv2
 import numpy as np
 
 from rig.devices.frames import Frame
+from rig.devices.image_check import levels, roi_trouble
 from rig.protocol.dff import RoiHistory, dff_map
-from rig.screen.drawing import BLUE, GREEN, STRIP_HEIGHT, WHITE, YELLOW, caption, enlarge, show_brightness, show_lick
+from rig.screen.drawing import (
+    BLUE,
+    GREEN,
+    RED,
+    SAYS_CURVE,
+    STRIP_HEIGHT,
+    WHITE,
+    YELLOW,
+    caption,
+    enlarge,
+    for_the_eye,
+    show_brightness,
+    show_lick,
+    write,
+)
 from rig.settings.clnf import ClnfSettings
 from roi_manager import Rect, annots
 
@@ -42,8 +57,19 @@ def mark_seeds(
     cv2.drawMarker(canvas, centre, YELLOW, cv2.MARKER_CROSS, 12, 2)
 
 
+def show_levels(canvas: np.ndarray, placing: annots, max_saturated: float) -> None:
+    """Write below each ROI how bright it is in green and in blue, in red where nothing can be measured with that."""
+    for roi in placing.rois.values():
+        if not isinstance(roi, Rect):
+            continue
+        level = levels(placing.image, roi)
+        color = RED if roi_trouble(placing.image, roi, max_saturated) else WHITE
+        at = round(roi.x * placing.scale), round((roi.y + roi.h) * placing.scale) + 14
+        write(canvas, f"green {level['green'].mean:.0f}, blue {level['blue'].mean:.0f}", at, color, 0.4)
+
+
 class CortexPreview:
-    """Live frame and ΔF/F map side by side, sites and bregma, brightness of blue and green, licks.
+    """Live frame and ΔF/F map side by side, sites and bregma, brightness of blue and green, also in each ROI, licks.
 
     Parameters
     ----------
@@ -64,9 +90,9 @@ class CortexPreview:
         self._blue.append(float(frame.image[..., 0].mean()))
         self._green.append(float(frame.image[..., 1].mean()))
 
-    def draw(self, placing: annots, licked: bool) -> np.ndarray:
+    def draw(self, placing: annots, licked: bool, is_linear: bool | None) -> np.ndarray:
         """Return the picture of now, (height, width, 3) uint8 BGR."""
-        live = enlarge(placing.image, placing.scale)
+        live = enlarge(for_the_eye(placing.image, is_linear), placing.scale)
         # Averaged over neighbours, only for the eye: shot noise hides the sites otherwise.
         smooth = cv2.GaussianBlur(self._dff, (0, 0), MAP_BLUR_PX)
         map_view = enlarge(color_dff(smooth, MAP_FULL_SCALE), placing.scale)
@@ -74,8 +100,10 @@ class CortexPreview:
         for view in (live, map_view):
             mark_seeds(view, placing.scale, seeds, self._settings.bregma)
             placing.draw(view)
+        show_levels(live, placing, self._settings.max_saturated)
         percent = round(100 * MAP_FULL_SCALE)
-        caption(live, "drag an ROI to move it, its corner to resize it; Esc starts the session")
+        hint = "drag an ROI to move it, its corner to resize it; Esc starts the session"
+        caption(live, *([hint, SAYS_CURVE] if is_linear else [hint]))
         caption(map_view, f"dF/F, green - blue, blurred: blue -{percent} %, red +{percent} %")
         h, w = live.shape[:2]
         canvas = np.zeros((h + STRIP_HEIGHT, 2 * w + 8, 3), np.uint8)

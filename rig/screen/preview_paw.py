@@ -11,11 +11,13 @@ from rig.devices.pose import Pose
 from rig.screen.drawing import (
     GREEN,
     RED,
+    SAYS_CURVE,
     STRIP_HEIGHT,
     WHITE,
     YELLOW,
     caption,
     enlarge,
+    for_the_eye,
     polyline,
     show_brightness,
     show_lick,
@@ -90,12 +92,13 @@ class PawPreview:
         self._speeds.append(math.dist(before[:2], self._point[:2]) if before.any() else 0.0)
         self._brightness.append(float(frame.image.mean()))
 
-    def draw(self, placing: annots, licked: bool) -> np.ndarray:
+    def draw(self, placing: annots, licked: bool, is_linear: bool | None) -> np.ndarray:
         """Return the picture of now, (height, width, 3) uint8 BGR."""
-        live = enlarge(placing.image, placing.scale)
+        live = enlarge(for_the_eye(placing.image, is_linear), placing.scale)
         self._marks.draw(live, placing.scale)
         placing.draw(live)
-        caption(live, "drag a circle to move it, its edge to resize it; Esc starts the session")
+        hint = "drag a circle to move it, its edge to resize it; Esc starts the session"
+        caption(live, *([hint, SAYS_CURVE] if is_linear else [hint]))
         h, w = live.shape[:2]
         canvas = np.zeros((h + STRIP_HEIGHT, w, 3), np.uint8)
         canvas[:h] = live

@@ -22,6 +22,7 @@ from rig.screen.drawing import (
     RED,
     STRIP_HEIGHT,
     enlarge,
+    for_the_eye,
     polyline,
     scale_for,
     show_refusal,
@@ -52,8 +53,11 @@ class Preview(Protocol):
     def take(self, frame: Frame) -> None:
         """Take the next frame."""
 
-    def draw(self, placing: annots, licked: bool) -> np.ndarray:
-        """Return the picture of now, (height, width, 3) uint8 BGR, the image of the camera in its upper left corner."""
+    def draw(self, placing: annots, licked: bool, is_linear: bool | None) -> np.ndarray:
+        """Return the picture of now, (height, width, 3) uint8 BGR, the image of the camera in its upper left corner.
+
+        One that is linear in light is shown through a display curve, and the picture says so.
+        """
 
 
 def check_display() -> None:
@@ -93,6 +97,8 @@ class Window:
     Parameters
     ----------
     settings : RigSettings
+    is_linear : bool or None
+        Whether the images are linear in light: then they are shown through a display curve.
 
     Attributes
     ----------
@@ -100,9 +106,9 @@ class Window:
         Esc was pressed, or the window was closed.
     """
 
-    def __init__(self, settings: RigSettings) -> None:
+    def __init__(self, settings: RigSettings, is_linear: bool | None) -> None:
         check_display()
-        self._settings = settings
+        self._settings, self._is_linear = settings, is_linear
         self.stopped = False
         self._next_s = 0.0
         self._trace: deque[tuple[float, float, float]] = deque()  # time, signal, threshold
@@ -158,8 +164,8 @@ class Window:
                 if now < self._next_s:
                     continue
                 self._next_s = now + REFRESH_S / 2
-                canvas = preview.draw(placing, now - licked_s < LICK_SHOWN_S)
-                trouble = self._trouble_of(frame.image)
+                canvas = preview.draw(placing, now - licked_s < LICK_SHOWN_S, self._is_linear)
+                trouble = self._trouble_of(frame.image, rois)
                 if trouble and now < refused_until_s:
                     show_refusal(canvas[: self._size[1]], f"Not started: {trouble}")
                 cv2.imshow(WINDOW_NAME, canvas)
@@ -172,7 +178,7 @@ class Window:
         finally:
             cv2.setMouseCallback(WINDOW_NAME, lambda *_: None)
 
-    def _trouble_of(self, image: np.ndarray) -> str:
+    def _trouble_of(self, image: np.ndarray, rois: Iterable[Rect | Circle]) -> str:
         """Return why no session can start with this image; CameraError where the camera gives another size."""
         width, height = self._settings.resolution
         if image.shape != (height, width, 3):
@@ -180,7 +186,8 @@ class Window:
                 f"the camera gives {image.shape[1]}, {image.shape[0]} px where resolution = {width}, {height}; "
                 "correct the setting"
             )
-        return image_trouble(image, self._settings.max_saturated)
+        measured = [roi for roi in rois if isinstance(roi, Rect)]  # no light is measured in a circle
+        return image_trouble(image, self._settings.max_saturated, measured)
 
     def due(self, now_s: float) -> bool:
         """Return whether it is time to show something new."""
@@ -202,7 +209,7 @@ class Window:
             self._trace.popleft()
         w, h = self._size
         canvas = np.zeros((h + STRIP_HEIGHT, w + 330, 3), np.uint8)
-        canvas[:h, :w] = enlarge(frame.image, self._scale)
+        canvas[:h, :w] = enlarge(for_the_eye(frame.image, self._is_linear), self._scale)
         for mark in marks:
             mark.draw(canvas[:h, :w], self._scale)
         color = {"trial": GREEN, "rest": GREY, "trouble": RED}[state]
@@ -243,12 +250,12 @@ class Window:
         write(canvas, f"signal (green) and threshold (red), last {TRACE_S:g} s", (x, y - 4), GREY, 0.4)
 
 
-def open_window(settings: RigSettings, wanted: bool) -> Window | NoWindow:
+def open_window(settings: RigSettings, wanted: bool, is_linear: bool | None = None) -> Window | NoWindow:
     """Open the window, or stand in for it where none is wanted."""
     if not wanted:
         return NoWindow()
     try:
-        return Window(settings)
+        return Window(settings, is_linear)
     except cv2.error as error:
         raise RigError(
             f"OpenCV cannot open a window ({error.err}); install opencv-python, or add --no-window"
