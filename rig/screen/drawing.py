@@ -25,11 +25,11 @@ def write(canvas: np.ndarray, text: str, at: tuple[int, int], color: Color = WHI
     cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
 
 
-def write_within(canvas: np.ndarray, text: str, at: tuple[int, int], size: float = 0.5) -> None:
+def write_within(canvas: np.ndarray, text: str, at: tuple[int, int], size: float = 0.5, color: Color = WHITE) -> None:
     """Write a line of text, smaller where it would leave the canvas otherwise."""
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     room = canvas.shape[1] - at[0] - 4
-    write(canvas, text, at, size=size * min(1.0, room / max(1, width)))
+    write(canvas, text, at, color, size * min(1.0, room / max(1, width)))
 
 
 def caption(view: np.ndarray, *lines: str) -> None:

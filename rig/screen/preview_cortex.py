@@ -23,10 +23,9 @@ from rig.screen.drawing import (
     for_the_eye,
     show_brightness,
     show_lick,
-    write,
 )
 from rig.settings.clnf import ClnfSettings
-from roi_manager import Rect, annots
+from roi_manager import Rect, annots, write_name
 
 COLORS = ((0, 0, 255), (255, 200, 0), (0, 255, 255), (255, 0, 255), (0, 160, 255))  # of the ROIs, BGR
 MOST_FRAMES = 100  # of the map's baseline: whole frames take memory
@@ -65,7 +64,7 @@ def show_levels(canvas: np.ndarray, placing: annots, max_saturated: float) -> No
         level = levels(placing.image, roi)
         color = RED if roi_trouble(placing.image, roi, max_saturated) else WHITE
         at = round(roi.x * placing.scale), round((roi.y + roi.h) * placing.scale) + 14
-        write(canvas, f"green {level['green'].mean:.0f}, blue {level['blue'].mean:.0f}", at, color, 0.4)
+        write_name(canvas, f"green {level['green'].mean:.0f}, blue {level['blue'].mean:.0f}", at, color)
 
 
 class CortexPreview:

@@ -217,7 +217,8 @@ class Window:
         for i, (label, value) in enumerate(lines.items()):
             write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
             write_within(canvas, value, (w + 120, 34 + 26 * i))
-        write(canvas, "Esc stops the session", (w + 20, h - 12), GREY, 0.45)
+        how_shown = "; the picture is shown through a display curve" if self._is_linear else ""
+        write_within(canvas, f"Esc stops the session{how_shown}", (w + 20, h - 12), 0.45, GREY)
         self._draw_trace(canvas, (8, h + 18, w + 314, STRIP_HEIGHT - 26))
         cv2.imshow(WINDOW_NAME, canvas)
         self.stopped = self._refresh() == ESC or self._is_closed()
