@@ -3,7 +3,9 @@
 import importlib
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
+
+from typing_extensions import Self
 
 import numpy as np
 

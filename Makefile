@@ -10,6 +10,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 CLMF := .venv-clmf/bin
 READY := .venv/ready
+SOURCES := $(wildcard *.py) rig brain behavior benchmarks tools tests
 CLMF_READY := .venv-clmf/ready
 # DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs only CLNF.
 ON_PI := $(shell grep -qs "Raspberry Pi" /proc/device-tree/model && echo yes)
@@ -35,6 +36,7 @@ lint: $(READY)
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	$(VENV)/vermin --quiet --no-tips --violations --target=3.10- --exclude str.decode $(SOURCES)
 
 test: lint test-clnf test-clmf
 

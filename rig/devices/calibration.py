@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from typing_extensions import Self
 
 from rig.disk import replace_file
 from rig.errors import SettingsError

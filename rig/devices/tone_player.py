@@ -10,7 +10,9 @@ import sys
 import tempfile
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
+
+from typing_extensions import Self
 
 from rig.devices.tone_process import Shared
 from rig.errors import ToneError

@@ -1,9 +1,10 @@
 """Settings of behavior/cla_dlc_trials_speed.py (closed-loop movement feedback): the speed of a body part."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import Self
 
 from rig.settings.common import RigSettings
 from rig.settings.fields import PAW, TRIALS, Centre, Millimetres, Model, Place, setting

@@ -3,9 +3,10 @@
 import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import Self
 
 from helper import SessionType
 from rig.protocol.trials import Plan

@@ -62,8 +62,8 @@ class Scene:
         image = self._rest * np.float32(1 + blood)
         image[..., 1] *= 1 + (self._rows.T * activity) @ self._columns
         image += self._noise[self._random.integers(NOISE_FIELDS)]
-        # Rounds, and holds at 0 and 255.
-        return cv2.convertScaleAbs(np.maximum(image, 0, out=image))
+        rounded: np.ndarray = cv2.convertScaleAbs(np.maximum(image, 0, out=image))  # holds at 0 and 255
+        return rounded
 
     def _resting_image(self, random: np.random.Generator) -> np.ndarray:
         """Return the cortex without activity (height, width, 3) float32 BGR: bright brain, dark vessels."""
