@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import ClassVar, Protocol, runtime_checkable
 
-from typing_extensions import Self
-
 import numpy as np
+from typing_extensions import Self
 
 from rig.devices.frames import Frame
 from rig.devices.tone_player import Tone
