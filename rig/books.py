@@ -97,6 +97,7 @@ def without_numbers(trouble: str) -> str:
 
 
 REWARDS_WITHOUT_LICK = 3  # from which on it is worth a note
+UNSYNCED_S = 1.0  # when more than this is not on disk yet, that is a trouble
 LATE_FOR_S = 1.0  # when decisions are late for longer, that is a trouble
 
 
@@ -186,7 +187,14 @@ class Books:
         signal, threshold = (float(str(values[name])) for name in (settings.signal_column, settings.threshold_column))
         left_s, where = trials.seconds_left(act.frame.time_s), trials.describe(step)
         if status_due:
-            self._status.show(f"{where} | {trials.session_type}", signal, threshold, left_s, self._trouble)
+            self._status.show(
+                f"{where} | {trials.session_type}",
+                signal,
+                threshold,
+                left_s,
+                self._trouble,
+                self._log.longest_unsynced_s(),
+            )
         if window_due:
             state = "trouble" if self._trouble else "trial" if step.running else "rest"
             lines = {where: ""} | self._lines(signal, threshold, left_s)
@@ -197,11 +205,13 @@ class Books:
         settings, unsaved = self._rig.options.settings, self._rig.tally.unsaved
         tone = self._rig.tone.trouble()
         disk = f"the disk is too slow: {unsaved} frames not stored" if unsaved else ""
+        unsynced_s = self._log.unsynced_s()
+        behind = f"the disk is slow: the last {unsynced_s:.1f} s are not on it yet" if unsynced_s > UNSYNCED_S else ""
         picture = "" if self._is_dark else image_trouble(image, settings.max_saturated, self._rects)
         camera = "" if picture or self._is_dark else self._camera_watch.trouble()  # a black image never changes
         late = f"decisions are late, for {self._late_s:.0f} s now" if self._late_s > LATE_FOR_S else ""
         valve = self._rig.outputs.trouble()
-        found = list(filter(None, (valve, late, tone, self._rig.lick.trouble(), disk, picture, camera)))
+        found = list(filter(None, (valve, late, tone, self._rig.lick.trouble(), disk, behind, picture, camera)))
         trouble = "; ".join(found)
         if without_numbers(trouble) != without_numbers(self._trouble):
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")

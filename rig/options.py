@@ -7,15 +7,13 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from tables import HDF5ExtError
-
 from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
-from rig.errors import SettingsError
+from rig.errors import LogError, SettingsError
+from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
-from rig.files.reader import refuse_to_finish
-from rig.files.session_tables import cut_short, join
-from rig.files.space import check_data_root
+from rig.files.session_tables import cut_short
+from rig.files.space import check_data_root, missing_after_a_kill_s, nearest_folder
 from rig.protocol.trials import Course, open_course
 from rig.settings.common import RigSettings
 from rig.settings.fields import is_file_of_ours
@@ -38,6 +36,8 @@ EPILOG = f"""examples
                                               replay a recorded session
 
 exit status: 0 finished, or stopped with Esc; 1 the rig failed; 2 bad settings or arguments; 130 Ctrl-C; 143 SIGTERM"""
+
+MISSING_S = 1.0  # the promise after a kill; a disk that cannot keep it is named
 
 S_co = TypeVar("S_co", bound=RigSettings, covariant=True)
 S = TypeVar("S", bound=RigSettings)
@@ -121,6 +121,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if args.check:
         return Options(*known, "", 0.0, check=True)
     check_data_root(settings, args.baseline)
+    say_if_slow(nearest_folder(settings.data_root))
     finish_sessions_cut_short(settings)
     mice = known_mice(settings.data_root)
     mouse_id = check_mouse_id(ask_mouse_id(mice) if args.mouse_id is None else args.mouse_id, mice)
@@ -141,6 +142,20 @@ def refuse_water_of_a_replay(settings: RigSettings, overrides: Mapping[str, str]
         )
 
 
+def say_if_slow(folder: Path) -> None:
+    """Say how much a kill or a power cut may take on a disk that is slow to sync."""
+    try:
+        sync_s, missing_s = missing_after_a_kill_s(folder)
+    except OSError:
+        return  # what is wrong there is said when the session cannot be stored
+    if missing_s > MISSING_S:
+        console.print(
+            f"{folder}: a sync takes {sync_s:.2f} s; a kill or a power cut may take the last {missing_s:.1f} s",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
 def overrides_of(args: argparse.Namespace, model: type[RigSettings]) -> dict[str, str]:
     """Return the settings that the command line overrides."""
     simulated = {key: value for key, value in SIMULATED.items() if args.simulate and key in model.model_fields}
@@ -158,12 +173,9 @@ def finish_sessions_cut_short(settings: RigSettings) -> None:
     """Finish the files of sessions below data_root that a kill or a power cut has left open, and say so."""
     for folder in cut_short(settings.data_root):
         try:
-            refuse_to_finish(folder)
-            join(folder, {})
-        except (OSError, ValueError, HDF5ExtError, SettingsError) as error:
-            console.print(
-                f"{folder}: this session was cut short, and its files cannot be finished ({error})", soft_wrap=True
-            )
+            finish(folder)
+        except (LogError, SettingsError) as error:
+            console.print(f"a session was cut short, and its files cannot be finished: {error}", soft_wrap=True)
         else:
             console.print(f"{folder}: this session was cut short; its files are finished now", soft_wrap=True)
 

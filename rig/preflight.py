@@ -29,8 +29,15 @@ from rig.events import Events
 from rig.files.frame_file import Header
 from rig.files.ledger import had_today_ul
 from rig.files.movie import check_movie
-from rig.files.space import check_data_root, most_bytes, nearest_folder
-from rig.options import Options
+from rig.files.space import (
+    check_data_root,
+    check_file_size,
+    check_place,
+    missing_after_a_kill_s,
+    most_bytes,
+    nearest_folder,
+)
+from rig.options import MISSING_S, Options
 from rig.protocol.tally import Tally
 from rig.screen.window import check_display
 from rig.settings.common import RigSettings
@@ -143,8 +150,11 @@ def check_disk(flight: Preflight, settings: RigSettings) -> None:
     verdict = PASS if free > 2 * needed else WARN if free > needed else FAIL
     found = f"a session may need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
     flight.note("disk space", verdict, found, "" if verdict == PASS else "free some")
+    with flight.trying("data_root"):
+        check_place(settings)
+        check_file_size(settings)
     try:
-        speed = disk_speed(folder)
+        speed, (sync_s, missing_s) = disk_speed(folder), missing_after_a_kill_s(folder)
     except OSError as error:
         flight.note(
             "disk speed", FAIL, f"nothing can be written to {folder} ({error.strerror})", "name another data_root"
@@ -155,6 +165,9 @@ def check_disk(flight: Preflight, settings: RigSettings) -> None:
     verdict = PASS if speed > 3 * rate else WARN if speed > 1.2 * rate else FAIL
     found = f"{speed / 1e6:.0f} MB/s; the camera gives {rate / 1e6:.1f} MB/s"
     flight.note("disk speed", verdict, found, "" if verdict == PASS else "store on a faster disk")
+    found = f"a sync takes {sync_s * 1e3:.0f} ms; a kill or a power cut may take the last {missing_s:.1f} s"
+    is_quick = missing_s <= MISSING_S
+    flight.note("disk sync", PASS if is_quick else WARN, found, "" if is_quick else "store on a faster disk")
 
 
 def check_files(flight: Preflight, settings: RigSettings) -> None:

@@ -10,7 +10,7 @@ import tables
 
 from rig.errors import SettingsError
 from rig.files.hdf5 import is_pickle
-from rig.files.reader import read_session, refuse_to_finish
+from rig.files.reader import read_session, refuse_foreign_file
 from rig.files.session_tables import ABOUT
 from support.hostile import plant, write_text_attribute
 from support.places import SHORT
@@ -169,4 +169,4 @@ def test_a_session_does_not_name_a_file_elsewhere(cut_short, tmp_path):
     about = json.loads((cut_short / ABOUT).read_text())
     (cut_short / ABOUT).write_text(json.dumps(about | {"stream": "../../other.hdf5"}))
     with pytest.raises(SettingsError, match=r"names the file \.\./\.\./other\.hdf5, which is not in this folder"):
-        refuse_to_finish(cut_short)
+        refuse_foreign_file(cut_short)

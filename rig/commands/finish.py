@@ -5,8 +5,9 @@ from pathlib import Path
 
 from rig.ending import run
 from rig.errors import LogError, SettingsError
-from rig.files.reader import refuse_to_finish
-from rig.files.session_tables import ABOUT, EVENTS, FRAMES, cut_short, is_running, join
+from rig.files.finishing import finish
+from rig.files.session_tables import ABOUT, cut_short
+from rig.terminal import console
 
 
 def main() -> int:
@@ -19,26 +20,20 @@ def main() -> int:
     if not folder.is_dir():
         raise SettingsError(f"there is no folder {folder}")
     open_ones = [folder] if (folder / ABOUT).exists() else list(cut_short(folder))
+    failed = 0
     for one in open_ones:
-        refuse_if_incomplete(one)
-        if is_running(one):
-            raise LogError(f"{one}: the session is still running")
-        refuse_to_finish(one)
-        join(one, {})
-        print(f"{one}: finished")
+        try:
+            finish(one)
+        except (LogError, SettingsError) as error:
+            if one == folder:
+                raise
+            failed = 1
+            console.print(str(error), style="bold red", soft_wrap=True)
+        else:
+            print(f"{one}: finished")
     if not open_ones:
         print(f"{folder}: nothing to do, all files are finished")
-    return 0
-
-
-def refuse_if_incomplete(folder: Path) -> None:
-    """Raise LogError if a file of the session is missing without which it cannot be finished."""
-    missing = [name for name in (FRAMES, EVENTS) if not (folder / name).exists()]
-    if missing:
-        raise LogError(
-            f"{folder}: {' and '.join(missing)} is missing, so the session cannot be finished; put it back if you have "
-            "it. What is there can be read with rig.files.reader.read_session"
-        )
+    return failed
 
 
 if __name__ == "__main__":

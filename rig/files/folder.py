@@ -38,6 +38,17 @@ def make_folder(data_root: Path, mouse_id: str) -> tuple[Path, datetime]:
             return folder, began
 
 
+def kept_in(stream: Path) -> str:
+    """Say how many frames are safe in an HDF5 file, having opened it."""
+    if not stream.exists():
+        return f"and its frames are gone, with {stream.name}"
+    try:
+        with tables.open_file(str(stream)) as file:
+            return f"{len(file.root.raw_images)} frames are safe in {stream.parent}"
+    except (tables.HDF5ExtError, tables.NodeError, OSError):
+        return f"but {stream} does not open"
+
+
 def read_back(folder: Path, stream_name: str, movie_name: str, n_frames: int) -> None:
     """See that all files of a finished session hold the same frames.
 

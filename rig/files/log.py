@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import os
 import queue
 import shutil
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from types import TracebackType
 
@@ -18,12 +20,13 @@ from rig.devices.frames import Frame
 from rig.devices.water import Water
 from rig.errors import LogError, RigError
 from rig.events import Events
-from rig.files.folder import make_folder, read_back
+from rig.files.finishing import how_to_repair, join, reason
+from rig.files.folder import kept_in, make_folder, read_back
 from rig.files.frame_file import FrameFile, Header
 from rig.files.ledger import Ledger
 from rig.files.movie import Movie
 from rig.files.rows import ROWS_FILE, RowFile
-from rig.files.session_tables import GrowingTables, join
+from rig.files.session_tables import ABOUT, GrowingTables
 from rig.files.summary import FIRST_FRAMES, Times, add_summary_row, summarize
 from rig.files.versions import versions
 from rig.protocol.tally import Tally
@@ -32,6 +35,8 @@ from rig.settings.ini import save_session_copy
 
 BUFFER_BYTES = 128 * 2**20  # frames that may wait for the disk
 PUBLISH_EVERY_S = 0.25
+SYNCS_IN_A_ROW = 2  # of a round: of everything at the same time, and of the end of the HDF5 file
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Item = tuple[np.ndarray, str, tuple[float, ...]]
 """Of the writer's queue: image, row of VideoTimestamp.txt, record of /frames."""
@@ -95,6 +100,7 @@ class SessionLog:
         about = {"mouse_id": mouse_id, "session_type": session_type, "linear": linear} | versions()
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.folder, self._began = make_folder(settings.data_root, mouse_id)
+        self._made = self.folder.stat()
         try:
             self._open_files(about, header)
         except (OSError, LogError) as error:
@@ -102,6 +108,9 @@ class SessionLog:
             if isinstance(error, LogError):
                 raise
             raise LogError(f"no session can be stored in {self.folder} ({error.strerror})") from None
+        self._on_disk_until_s = time.monotonic()
+        self._longest_unsynced_s = 0.0
+        self._syncing = ThreadPoolExecutor(5, "sync")  # as many as there are files to sync
         self._writer = threading.Thread(target=self._write_all, name="session log", daemon=True)
         self._writer.start()
 
@@ -143,6 +152,14 @@ class SessionLog:
         self._tally.frames += 1
         self._times.add(frame.time_s, acted_s - frame.captured_s)
 
+    def unsynced_s(self) -> float:
+        """Return how much of the session a kill would take now at most, s: what was stored since that is on disk."""
+        return time.monotonic() - self._on_disk_until_s
+
+    def longest_unsynced_s(self) -> float:
+        """Return the most that `unsynced_s` has ever been, s."""
+        return max(self._longest_unsynced_s, self.unsynced_s())
+
     def summary(self) -> dict[str, str]:
         """Return everything that the summary can hold, {name: text}."""
         return summarize(
@@ -162,6 +179,8 @@ class SessionLog:
             return
         self._closed = True
         self._end_writer()
+        self._syncing.shutdown()
+        self.notes["longest_unsynced_s"] = round(self._longest_unsynced_s, 2)
         closing = [self._store_events, self.ledger.store, self._rows.close, self._stream.close, self._join_tables]
         closing += [self._movie.close] if self._movie is not None else []
         closing += [self._read_back, lambda: add_summary_row(self._settings, self.summary())]
@@ -171,7 +190,7 @@ class SessionLog:
             except (OSError, tables.HDF5ExtError, LogError) as error:
                 self._error = self._error or self._explain(error)
         if self._error:
-            raise self._error
+            raise LogError(f"{self._error}, {self._kept()}")
 
     def _open_files(self, about: dict[str, str], header: Header) -> None:
         settings = self._settings
@@ -209,18 +228,21 @@ class SessionLog:
 
     def _write_all(self) -> None:
         """Write what comes, and bring it to disk a few times a second; the writer's thread."""
-        publish_at_s = time.monotonic() + PUBLISH_EVERY_S
+        began_s = ended_s = time.monotonic()
         try:
             while True:
                 with contextlib.suppress(queue.Empty):
                     if (item := self._queue.get(timeout=PUBLISH_EVERY_S)) is None:
                         break
                     self._store(item)
-                if time.monotonic() >= publish_at_s:
+                now_s = time.monotonic()
+                # After a slow disk has held us up, all that waits is stored before the next round.
+                due_s = (began_s if self._queue.empty() else ended_s) + PUBLISH_EVERY_S
+                if now_s >= due_s:
                     self._publish()
-                    publish_at_s = time.monotonic() + PUBLISH_EVERY_S
+                    began_s, ended_s = now_s, time.monotonic()
             self._publish()
-        except OSError as error:
+        except (OSError, LogError) as error:
             self._error = self._explain(error)
         except Exception as error:
             self._error = LogError(f"the session can no longer be stored: {type(error).__name__}: {error}")
@@ -234,12 +256,29 @@ class SessionLog:
             self._movie.append(image)
 
     def _publish(self) -> None:
-        """Bring rows to disk, then frames: a frame that is kept has its rows."""
-        self._rows.sync()
+        """Bring everything to disk, then let the header count the frames: a frame that is kept has its rows.
+
+        What the header waits for is synced at the same time: a slow disk is waited for twice and not five times.
+        """
+        began_s = time.monotonic()
+        self._check_folder()
         self._store_events()
-        self.ledger.store()
-        self._tables.sync()
+        files = (
+            self._rows.sync, self._tables.sync_frames, self._tables.sync_events, self._stream.sync, self.ledger.store
+        )  # fmt: skip
+        for waiting in [self._syncing.submit(sync) for sync in files]:
+            waiting.result()
         self._stream.publish()
+        self._tables.beat()
+        self._longest_unsynced_s = max(self._longest_unsynced_s, self.unsynced_s())
+        self._on_disk_until_s = began_s
+
+    def _check_folder(self) -> None:
+        """See that the folder is where it was; files that have lost it take everything without a word."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(self.folder.stat(), self._made) and self._stream.is_linked():
+                return
+        raise LogError(f"the folder {self.folder} was deleted or renamed while the session ran")
 
     def _store_events(self) -> None:
         events = self._events.since(self._events_stored)
@@ -247,13 +286,22 @@ class SessionLog:
         self._events_stored += len(events)
 
     def _explain(self, error: Exception) -> LogError:
-        if isinstance(error, LogError):
-            return error
-        kept = f"{self._stream.n} frames are safe in {self.folder}"
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return LogError(f"the disk of {self.folder} is full; the session ends, {kept}")
-        reason = " ".join(str(error).split())[-200:]
-        return LogError(f"the files of {self.folder} cannot be written ({reason}); the session ends, {kept}")
+        """Say in words what has failed; `close` adds what is kept."""
+        if isinstance(error, OSError) and error.errno in FULL:
+            what = f"the disk of {self.folder} is full"
+        elif isinstance(error, OSError) and error.errno == errno.EFBIG:
+            what = f"a file of {self.folder} has reached the file-size limit of this shell (ulimit -f) or file system"
+        elif isinstance(error, LogError):
+            what = str(error)
+        else:
+            what = f"the files of {self.folder} cannot be written ({reason(error)})"
+        return LogError(f"{what}; the session ends")
+
+    def _kept(self) -> str:
+        """Say what is left of the session, having looked."""
+        stream = self._stream.path()
+        is_open = (stream.parent / ABOUT).exists() and "python -m" not in str(self._error)
+        return kept_in(stream) + (f"; {how_to_repair(stream.parent)}" if is_open else "")
 
     def _join_tables(self) -> None:
         """Put /frames, /events and the attributes into the HDF5 file."""

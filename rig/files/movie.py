@@ -77,7 +77,7 @@ class Movie:
         except self._av.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
-            raise LogError(f"the movie can no longer be encoded ({error}); the session ends") from None
+            raise LogError(f"the movie can no longer be encoded ({error})") from None
 
 
 def check_movie(resolution: tuple[int, int], framerate: float) -> None:

@@ -17,8 +17,7 @@ import numpy as np
 
 import helper
 from rig.errors import SettingsError
-from rig.files.frame_file import repair
-from rig.files.hdf5 import dataset, first_line, opened, plain_attributes, refuse_file
+from rig.files.hdf5 import dataset, first_line, opened, plain_attributes
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, whole_records
 
@@ -297,16 +296,14 @@ def read_about(folder: Path) -> dict[str, Any] | None:
         raise SettingsError(f"{folder / ABOUT} is damaged and cannot be read ({first_line(error)})") from None
 
 
-def refuse_to_finish(folder: Path) -> None:
-    """Raise SettingsError if the file of a session that is to be finished may run code: PyTables opens it next."""
+def refuse_foreign_file(folder: Path) -> None:
+    """Raise SettingsError if a session that is to be finished names a file that is not its own."""
     try:
         name = str(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["stream"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SettingsError(f"{folder / ABOUT} is damaged and cannot be read ({first_line(error)})") from None
     if Path(name).name != name:
         raise SettingsError(f"{folder / ABOUT} names the file {name}, which is not in this folder")
-    repair(folder / name)
-    refuse_file(folder / name)
 
 
 def rest_of_parts(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -4,20 +4,19 @@ A session that was cut short is joined afterwards: by the next session of the ri
 `python -m rig.commands.finish FOLDER`.
 """
 
-import errno
+import contextlib
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tables
 
+from rig.disk import append_whole, sync
 from rig.events import Event
-from rig.files.frame_file import extended, repair
+from rig.files.owner import SILENT_AFTER_S, is_alive, this_process
 
 # Time on the clock of the experiment; of capture (monotonic clock); age at decision; time of output (monotonic clock).
 FRAME = np.dtype([("number", "i8"), ("time_s", "f8"), ("captured_s", "f8"), ("age_s", "f8"), ("output_s", "f8")])
@@ -41,26 +40,40 @@ class GrowingTables:
     """
 
     def __init__(self, folder: Path, stream_name: str, attributes: dict[str, str]) -> None:
-        about = {"stream": stream_name, "attributes": attributes | {"ended_by": CUT_SHORT}}
+        attributes = attributes | {"ended_by": CUT_SHORT}
+        about = {"stream": stream_name, "attributes": attributes, "owner": this_process()}
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+        sync(folder / ABOUT)
         self._files = [open_new(folder / name) for name in (FRAMES, EVENTS)]
         # Held as long as this process lives: nobody takes a running session for one that was cut short.
-        fcntl.flock(self._files[0], fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a share without locks; there the beat tells
+            fcntl.flock(self._files[0], fcntl.LOCK_EX)
+        self._events_synced = True
 
     def add_frame(self, record: tuple[float, ...]) -> None:
         """Append one record of FRAME."""
-        os.write(self._files[0], np.array(record, FRAME).tobytes())
+        append_whole(self._files[0], np.array(record, FRAME).tobytes())
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Append events."""
         rows = [(e.time_s, e.frame, e.device.encode(), e.value, e.detail.encode()) for e in events]
         if rows:
-            os.write(self._files[1], np.array(rows, EVENT).tobytes())
+            self._events_synced = False
+            append_whole(self._files[1], np.array(rows, EVENT).tobytes())
 
-    def sync(self) -> None:
-        """Bring all records to disk."""
-        for file in self._files:
-            os.fdatasync(file)
+    def sync_frames(self) -> None:
+        """Bring the records of the frames to disk."""
+        os.fdatasync(self._files[0])
+
+    def sync_events(self) -> None:
+        """Bring the events to disk, if there are new ones."""
+        if not self._events_synced:
+            os.fdatasync(self._files[1])
+            self._events_synced = True
+
+    def beat(self) -> None:
+        """Show other computers that this session runs, also on a share where locks do not reach them."""
+        os.utime(self._files[0])
 
     def close(self) -> None:
         """Close the files; harmless when repeated."""
@@ -79,51 +92,41 @@ def whole_records(path: Path, dtype: np.dtype[Any]) -> np.ndarray:
     return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
 
 
-def join(folder: Path, more_attributes: dict[str, Any]) -> None:
-    """Put /frames, /events and the attributes into the HDF5 file, and remove the files next to it.
-
-    Raises
-    ------
-    OSError
-        There is no space: nothing was changed.
-    """
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    stream = folder / about["stream"]
-    repair(stream)
-    frames, events = whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT)
-    if shutil.disk_usage(folder).free < frames.nbytes + events.nbytes + 2**20:
-        # PyTables reports no error on a full disk, and would leave a broken file.
-        raise OSError(errno.ENOSPC, "no space for /frames and /events")
-    if not is_joined(stream):
-        with extended(stream), tables.open_file(str(stream), "a") as file:
-            stored = len(file.root.raw_images)  # records may be ahead of the frames
-            file.create_table("/", "frames", frames[:stored], "one row per frame (s)")
-            file.create_table("/", "events", np.sort(events, order="time_s", kind="stable"), "what happened when (s)")
-            for name, value in (about["attributes"] | more_attributes).items():
-                file.root._v_attrs[name] = value
-    for name in (FRAMES, EVENTS, ABOUT):
-        (folder / name).unlink()
-
-
-def is_joined(stream: Path) -> bool:
-    """Return whether the tables are in the file already: only removing the files next to it was cut short."""
-    with tables.open_file(str(stream)) as file:
-        return "/frames" in file and "/events" in file
+def about_of(folder: Path) -> dict[str, Any]:
+    """Return what a session that is not finished says about itself; ValueError where that cannot be read."""
+    about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    if not isinstance(about, dict) or not {"stream", "attributes"} <= about.keys():
+        raise ValueError(f"{ABOUT} does not say what it should")
+    return about
 
 
 def is_running(folder: Path) -> bool:
-    """Return whether a living process still writes this session."""
-    with (folder / FRAMES).open("rb") as file:
+    """Return whether a living process still writes this session, or is finishing it."""
+    return is_locked(folder / FRAMES) or beats(folder)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a living process holds the lock of a file."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:
+            return False  # a share without locks
+    return False
+
+
+def beats(folder: Path) -> bool:
+    """Return whether the process that began a session still writes it; one of another computer: whether it just did."""
+    with contextlib.suppress(OSError, ValueError):
+        return is_alive(about_of(folder).get("owner"), folder / FRAMES, SILENT_AFTER_S)
     return False
 
 
 def was_cut_short(folder: Path) -> bool:
     """Return whether this is the folder of a session that has ended without its files being finished."""
-    return all((folder / name).exists() for name in (FRAMES, EVENTS, ABOUT)) and not is_running(folder)
+    return (folder / ABOUT).exists() and not is_running(folder)
 
 
 def cut_short(data_root: Path) -> Iterator[Path]:

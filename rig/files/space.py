@@ -6,8 +6,10 @@ import tempfile
 from pathlib import Path
 
 from CameraFactory import CameraFactory
+from rig.disk import NETWORK, file_system, largest_file, sync_times_s
 from rig.errors import SettingsError
 from rig.files.ledger import check_ledger
+from rig.files.log import PUBLISH_EVERY_S, SYNCS_IN_A_ROW
 from rig.files.summary import check_summary
 from rig.settings.common import HDF5_ENDINGS, RigSettings
 
@@ -33,6 +35,8 @@ def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> N
             f"data_root = {settings.data_root}: nothing can be written to {folder} ({error.strerror}); "
             "name a folder that is yours"
         ) from None
+    check_place(settings)
+    check_file_size(settings, baseline_s)
     check_ledger(settings.data_root)
     needed, free = most_bytes(settings, baseline_s), shutil.disk_usage(folder).free
     if needed > free:
@@ -41,6 +45,27 @@ def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> N
             "are free; free some, or lower total_trials or max_trial_dur"
         )
     check_summary(settings)
+
+
+def check_place(settings: RigSettings) -> None:
+    """Raise SettingsError if data_root is on a network file system, unless that is asked for."""
+    kind = file_system(nearest_folder(settings.data_root))
+    if kind in NETWORK and not settings.network_data_root:
+        raise SettingsError(
+            f"data_root = {settings.data_root}: this is a network file system ({kind}), where locks and syncs may not "
+            "hold; name a folder on a disk of this computer and copy sessions afterwards, or set network_data_root = 1"
+        )
+
+
+def check_file_size(settings: RigSettings, baseline_s: float | None = None) -> None:
+    """Raise SettingsError if the file of the frames may become larger than a file can be there."""
+    limit, name = largest_file(nearest_folder(settings.data_root))
+    needed = most_bytes_of_frames(settings, baseline_s)
+    if needed > limit:
+        raise SettingsError(
+            f"data_root = {settings.data_root}: {settings.raw_image_file} may need {needed / 1e9:.2f} GB, and {name} "
+            f"allows {limit / 1e9:.2f} GB for a file; use another disk or limit, or lower total_trials or max_trial_dur"
+        )
 
 
 def nearest_folder(path: Path) -> Path:
@@ -53,6 +78,20 @@ def nearest_folder(path: Path) -> Path:
 def most_bytes(settings: RigSettings, baseline_s: float | None = None) -> int:
     """Return the space that the longest session with these settings needs: every trial takes all its time."""
     width, height = settings.resolution
+    frames = most_frames(settings, baseline_s)
+    movie = width * height * 3 * MOVIE_SHARE if settings.video_file else 0
+    return round(most_bytes_of_frames(settings, baseline_s) + frames * movie) + SPARE_BYTES
+
+
+def most_bytes_of_frames(settings: RigSettings, baseline_s: float | None = None) -> int:
+    """Return how large the HDF5 file of the longest session may become, with a little for what stands next to it."""
+    width, height = settings.resolution
+    return round(most_frames(settings, baseline_s) * (width * height * 3 + BYTES_OF_A_ROW))
+
+
+def most_frames(settings: RigSettings, baseline_s: float | None = None) -> float:
+    """Return the frames of the longest session with these settings."""
+    width, height = settings.resolution
     rest_s = max(settings.success_rest_dur, settings.fail_rest_dur)
     seconds = settings.initial_rest_dur + settings.total_trials * (settings.max_trial_dur + rest_s) + settings.tail_dur
     frames = (seconds if baseline_s is None else baseline_s) * settings.framerate
@@ -60,6 +99,10 @@ def most_bytes(settings: RigSettings, baseline_s: float | None = None) -> int:
     replays = CameraFactory.driver(settings.vid_source).replays
     if replays and recording.suffix.lower() in HDF5_ENDINGS and recording.is_file():
         frames = min(frames, recording.stat().st_size / (width * height * 3))
-    raw = width * height * 3
-    movie = raw * MOVIE_SHARE if settings.video_file else 0
-    return round(frames * (raw + movie + BYTES_OF_A_ROW)) + SPARE_BYTES
+    return frames
+
+
+def missing_after_a_kill_s(folder: Path) -> tuple[float, float]:
+    """Return how long a sync takes there, s, and how much of a session a kill or a power cut may take, s."""
+    sync_s = max(sync_times_s(folder))
+    return sync_s, 2 * (PUBLISH_EVERY_S + SYNCS_IN_A_ROW * sync_s)

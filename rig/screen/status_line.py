@@ -39,11 +39,13 @@ class StatusLine:
         """Return whether it is time to show something new."""
         return now_s >= self._next_s or self._tally.trials != self._trials_shown
 
-    def show(self, state: str, signal: float, threshold: float, seconds_left: float, trouble: str) -> None:
-        """Show where the session stands."""
+    def show(
+        self, state: str, signal: float, threshold: float, seconds_left: float, trouble: str, unsynced_s: float
+    ) -> None:
+        """Show where the session stands; `unsynced_s` is the most that was ever not on disk, s."""
         now_s = time.monotonic()
         self._next_s = now_s + REFRESH_S
-        text = self._text(now_s, state, signal, threshold, seconds_left, trouble)
+        text = self._text(now_s, state, signal, threshold, seconds_left, trouble, unsynced_s)
         if console.is_terminal or self._tally.trials != self._trials_shown:
             self._texts.put(Text(text, style="bold red" if trouble else ""))
         self._trials_shown = self._tally.trials
@@ -60,7 +62,14 @@ class StatusLine:
                     console.print(text, soft_wrap=True)
 
     def _text(
-        self, now_s: float, state: str, signal: float, threshold: float, seconds_left: float, trouble: str
+        self,
+        now_s: float,
+        state: str,
+        signal: float,
+        threshold: float,
+        seconds_left: float,
+        trouble: str,
+        unsynced_s: float,
     ) -> str:
         tally = self._tally
         frames = tally.frames + tally.unsaved
@@ -76,6 +85,7 @@ class StatusLine:
             f"{self._unit} {signal:.3f} / {threshold:.3f}",
             f"{self._fps:.1f} fps",
             f"{tally.lost} lost, {tally.stale} late",
+            f"{unsynced_s:.1f} s to disk",
             f"at most {clock(seconds_left)} left",
         ]
         return " | ".join(parts + ([trouble] if trouble else []))

@@ -144,6 +144,12 @@ class RigSettings(CameraSettings):
     place_form: ClassVar[str] = ""
 
     data_root: Folder = setting(FILES, "folder below which sessions are stored", "folder")
+    network_data_root: bool = setting(
+        FILES,
+        "store on a network file system; another computer may then write there, and locks and syncs may not reach it",
+        "0, 1",
+        False,
+    )
     video_file: MovieName = setting(
         FILES, "movie next to the log, with the same frames in the same order; none if empty", "file name", ""
     )
