@@ -298,12 +298,11 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 def refuse_foreign_file(folder: Path) -> None:
     """Raise SettingsError if a session that is to be finished names a file that is not its own."""
-    try:
-        name = str(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["stream"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SettingsError(f"{folder / ABOUT} is damaged and cannot be read ({first_line(error)})") from None
-    if Path(name).name != name:
-        raise SettingsError(f"{folder / ABOUT} names the file {name}, which is not in this folder")
+    with contextlib.suppress(OSError, ValueError):  # reported by whoever needs what it says
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        name = str(about.get("stream", "")) if isinstance(about, dict) else ""
+        if Path(name).name != name:
+            raise SettingsError(f"{folder / ABOUT} names the file {name}, which is not in this folder")
 
 
 def rest_of_parts(folder: Path) -> tuple[np.ndarray, np.ndarray]:
