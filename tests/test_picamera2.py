@@ -221,6 +221,7 @@ def test_what_the_camera_cannot_do_is_refused_in_a_sentence():
         answer(
             odd=refused(resolution="641, 481"), large=refused(resolution="4000, 3000"), mode=refused(sensor_mode="7"),
             rate=refused(framerate="15"), gain=refused(iso="3200"), lacking=refused(Focusing),
+            tuning=refused(linear="1"),
         )
         """
     )
@@ -230,10 +231,11 @@ def test_what_the_camera_cannot_do_is_refused_in_a_sentence():
     assert "set sensor_mode = 0" in seen["mode"]
     assert seen["rate"].startswith("framerate: the camera gives 33333 µs a frame")
     assert seen["gain"].startswith("iso: the camera gives 16 times (AnalogueGain) where 32 was asked for")
+    assert seen["tuning"].startswith("linear = 1: there is no tuning file Virtual Video Device.json")
     assert seen["lacking"].startswith("the camera has no control AfMode, LensPosition, so its gains cannot be locked")
 
 
-SUITED = {"framerate": 30, "shutter_speed": 10000, "iso": 100, "sensor_mode": 0}
+SUITED = {"framerate": 30, "shutter_speed": 10000, "iso": 100, "sensor_mode": 0, "linear": 0}
 
 
 def with_settings(values):
@@ -247,6 +249,16 @@ def test_the_bench_test_shows_what_it_captures(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "10 of 256 x 256 px" in done.stdout
     assert "frames/s, periods 33.3 to" in done.stdout
+
+
+def test_what_does_not_follow_the_exposure_is_no_light(tmp_path):
+    """The exposure is taken and reported, and the picture of the virtual camera stays as it is."""
+    command = [PYTHON, ROOT / "PiCameraStream.py", "--linearity", *with_settings(SUITED)]
+    with virtual_camera() as env:
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "M1_L" in done.stdout
 
 
 RATE = 15

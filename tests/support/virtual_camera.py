@@ -17,7 +17,7 @@ from rig.errors import CameraError
 
 SETTINGS = {
     "vid_source": "PiCameraStream", "resolution": "640, 480", "framerate": "30", "shutter_speed": "10000", "iso": "100",
-    "awb_mode": "off", "sensor_mode": "0",
+    "awb_mode": "off", "sensor_mode": "0", "linear": "0",  # it processes nothing, and so has no tuning file
 }  # fmt: skip
 
 
