@@ -1,7 +1,7 @@
-# make setup      system packages, .venv (CLNF), .venv-clmf (CLMF), requirements
+# make setup      system packages, .venv (CLNF), .venv-clmf (CLMF), what the rig needs in them
 # make run        a short simulated CLNF session
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
-# make test       lint, types, tests: what CI runs
+# make test       installs what only tests need, then lint, types, tests: what CI runs
 # make torture    every promise of the rig, many times (half an hour)
 # make test-picamera2   builds libcamera's virtual camera (minutes, once), and runs the real picamera2 on it
 # make bench      speed, next to what must be reached and a reference
@@ -10,21 +10,29 @@ PYTHON ?= python3
 VENV := .venv/bin
 CLMF := .venv-clmf/bin
 READY := .venv/ready
+TESTS := .venv/ready-for-tests
 SOURCES := $(wildcard *.py) rig brain behavior benchmarks tools tests
 CLMF_READY := .venv-clmf/ready
-# DeepLabCut-Live is for the Jetson and for desktops; a Raspberry Pi runs only CLNF.
-ON_PI := $(shell grep -qs "Raspberry Pi" /proc/device-tree/model && echo yes)
+CLMF_TESTS := .venv-clmf/ready-for-tests
+# Why CLMF cannot run here: on a Raspberry Pi, or where Python is too new for DeepLabCut-Live.
+NO_CLMF := $(shell PYTHON=$(PYTHON) tools/setup.sh no-clmf)
 
 .PHONY: setup run run-clmf test lint test-clnf test-clmf test-picamera2 torture bench
 
 setup:
 	PYTHON=$(PYTHON) tools/setup.sh
 
-$(READY): requirements.txt requirements-dev.txt tools/setup.sh
+$(READY): requirements.txt tools/setup.sh
 	PYTHON=$(PYTHON) tools/setup.sh clnf
 
-$(CLMF_READY): requirements.txt requirements-dev.txt requirements-clmf.txt tools/setup.sh
+$(TESTS): requirements.txt requirements-dev.txt tools/setup.sh
+	PYTHON=$(PYTHON) tools/setup.sh clnf tests
+
+$(CLMF_READY): requirements.txt requirements-clmf.txt requirements-torch.txt tools/setup.sh
 	PYTHON=$(PYTHON) tools/setup.sh clmf
+
+$(CLMF_TESTS): requirements.txt requirements-clmf.txt requirements-torch.txt requirements-dev.txt tools/setup.sh
+	PYTHON=$(PYTHON) tools/setup.sh clmf tests
 
 run: $(READY)
 	tools/run_demo.sh brain/cla_reward_punish_1roi.py
@@ -32,7 +40,7 @@ run: $(READY)
 run-clmf: $(CLMF_READY)
 	tools/run_demo.sh behavior/cla_dlc_trials_speed.py
 
-lint: $(READY)
+lint: $(TESTS)
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
@@ -40,23 +48,23 @@ lint: $(READY)
 
 test: lint test-clnf test-clmf
 
-test-clnf: $(READY)
+test-clnf: $(TESTS)
 	$(VENV)/pytest --ignore tests/clmf -m "not alone"
 	$(VENV)/pytest --ignore tests/clmf -m alone -n 0
 
-ifeq ($(ON_PI),yes)
+ifneq ($(NO_CLMF),)
 test-clmf:
-	@echo "SKIPPED: the tests of CLMF; DeepLabCut-Live is not installed on a Raspberry Pi"
+	@echo "SKIPPED: the tests of CLMF.  $(NO_CLMF)"
 else
-test-clmf: $(CLMF_READY)
+test-clmf: $(CLMF_TESTS)
 	$(CLMF)/pytest tests/clmf tests/test_window.py
 endif
 
-torture: $(READY)
+torture: $(TESTS)
 	$(VENV)/python tests/support/promises.py
 
 # pytest runs in .venv; what it starts on the camera runs in the environment that virtual_camera.sh makes next to libcamera.
-test-picamera2: $(READY)
+test-picamera2: $(TESTS)
 	PYTHON=$(PYTHON) tools/virtual_camera.sh
 	$(VENV)/pytest -n 0 tests/test_picamera2.py
 

@@ -1,52 +1,174 @@
 #!/usr/bin/env bash
 # Installs what the rig needs: system packages (apt, with sudo where needed), .venv for CLNF, .venv-clmf for CLMF.
-# Harmless when repeated: what is there stays.
-#     tools/setup.sh [clnf] [clmf]      without a word: both; on a Raspberry Pi: clnf
+# Harmless when repeated: what is there stays, and where nothing is missing, nothing is said.
+#     tools/setup.sh [clnf] [clmf] [tests]
+# Without a word: clnf, and clmf where it can run.  tests: what only `make test` needs, for the parts named with it.
+#     tools/setup.sh no-clmf            prints why CLMF cannot run here; nothing where it can
 set -euo pipefail
-cd "$(dirname "$0")/.."
+
 PYTHON=${PYTHON:-python3}
+VERSIONS="CLNF runs on Python 3.10 to 3.13, CLMF on 3.10 to 3.12: there is no deeplabcut-live for 3.13."
+model=""   # of the computer, where it has one
 
-model=$(tr -d '\0' 2>/dev/null </proc/device-tree/model || true)
-parts=("$@")
-if ((${#parts[@]} == 0)); then
-    parts=(clnf clmf)
-    [[ $model == *"Raspberry Pi"* ]] && parts=(clnf)
-fi
+on_pi() { [[ $model == *"Raspberry Pi"* ]]; }
+on_jetson() { [[ $model == *Jetson* || -e /etc/nv_tegra_release ]]; }
 
-packages=(python3 python3-venv python3-dev gcc libc6-dev portaudio19-dev libgl1 libglib2.0-0)   # the rig
-packages+=(git xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins)                      # its tests
-venv_options=()
-if [[ $model == *"Raspberry Pi"* ]]; then
-    packages+=(python3-picamera2 python3-rpi-lgpio python3-lgpio python3-pyaudio)
-    venv_options=(--system-site-packages)   # these four exist only for the system's Python
-    PYTHON=/usr/bin/python3
-fi
+# ---- which Python
 
-missing=()
-for package in "${packages[@]}"; do
-    dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
-done
-if ((${#missing[@]})); then
+serves() {   # PART PYTHON: whether this Python can run it
+    local newest=99
+    [[ $1 == clmf ]] && newest=12
+    "$2" -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null
+}
+
+python_of() {   # FOLDER PART: the Python of this environment, or the one that it will be made with
+    if [[ -x $1/bin/python ]] && serves "$2" "$1/bin/python"; then echo "$1/bin/python"; else echo "$PYTHON"; fi
+}
+
+folder_of() { if [[ $1 == clmf ]]; then echo .venv-clmf; else echo .venv; fi; }
+
+why_not() {   # PART: why it cannot run here; nothing where it can, or where there is no Python yet
+    local python cure=""
+    if [[ $1 == clmf ]] && on_pi; then
+        echo "DeepLabCut-Live is not installed on a Raspberry Pi."
+        return
+    fi
+    python=$(python_of "$(folder_of "$1")" "$1")
+    if ! command -v "$python" >/dev/null || serves "$1" "$python"; then return; fi
+    [[ $1 == clmf ]] && cure="  Install a Python 3.12 next to it (pyenv, uv or conda have one), then: PYTHON=python3.12 make run-clmf"
+    echo "$VERSIONS  $python is $("$python" --version 2>&1).$cure"
+}
+
+check_python() {   # PART...: refuse what cannot run, before anything is downloaded
+    local part reason
+    for part in "$@"; do
+        reason=$(why_not "$part")
+        [[ -z $reason ]] || { echo "$reason" >&2; exit 1; }
+    done
+}
+
+# ---- system packages
+
+packages_for() {   # PART...: the system packages that they need, one a line
+    local packages=(python3 python3-venv python3-dev gcc libc6-dev portaudio19-dev libgl1 libglib2.0-0)
+    packages+=(libasound2-plugins)   # the way to PipeWire or PulseAudio
+    if on_pi; then packages+=(python3-picamera2 python3-rpi-lgpio python3-lgpio python3-pyaudio); fi
+    if on_pi || on_jetson; then packages+=(i2c-tools); fi
+    if [[ " $* " == *" tests "* ]]; then
+        packages+=(git xvfb xdotool pulseaudio-utils)
+        # A second sound server would push out the one that a rig plays on.  Without it the tests of sound are skipped.
+        if ! installed | grep -xE 'pipewire-(pulse|alsa|audio)' >/dev/null; then packages+=(pulseaudio); fi
+    fi
+    printf '%s\n' "${packages[@]}"
+}
+
+installed() {   # the installed packages, one a line, also by their old names: libglib2.0-0t64 was libglib2.0-0
+    dpkg-query --show --showformat='${db:Status-Status} ${Package}, ${Provides}\n' |
+        sed -n 's/^installed //p' | sed -E 's/ *\([^)]*\)//g; s/, */\n/g'
+}
+
+install_packages() {   # PACKAGE...: those that are missing
+    local missing sudo=()
+    mapfile -t missing < <(printf '%s\n' "$@" | grep -vxF -f <(installed))
+    ((${#missing[@]})) || return 0
     echo "Installing with apt: ${missing[*]}"
-    sudo=()
     ((EUID)) && sudo=(sudo)
     "${sudo[@]}" apt-get update -qq
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
-
-install() {   # FOLDER REQUIREMENTS...
-    local folder=$1 files=("${@:2}")
-    if [ ! -x "$folder/bin/python" ]; then
-        echo "Making $folder with $("$PYTHON" --version)"
-        "$PYTHON" -m venv "${venv_options[@]}" "$folder"
-    fi
-    echo "Installing Python packages into $folder: ${files[*]}"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 "${files[@]/#/-r}"
 }
+
+# ---- Python packages
+
+is_ready() {   # FOLDER MARK FILE...: whether all was installed after these files had changed
+    local file
+    [[ -x $1/bin/python && -e $1/$2 ]] || return 1
+    for file in "${@:3}" tools/setup.sh; do
+        if [[ $file -nt $1/$2 ]]; then return 1; fi
+    done
+}
+
+make_venv() {   # FOLDER PART: unless it is there, made with a Python that can run the part
+    local options=()
+    if [[ -x $1/bin/python ]] && serves "$2" "$1/bin/python"; then return; fi
+    on_pi && options=(--system-site-packages)   # its packages from apt exist only for the system's Python
+    echo "Making $1 with $("$PYTHON" --version)"
+    "$PYTHON" -m venv --clear "${options[@]}" "$1"
+}
+
+pip() { "$1/bin/python" -m pip --quiet --disable-pip-version-check "${@:2}"; }   # FOLDER ARGUMENT...
+
+pip_install() {   # FOLDER FILE [ARGUMENT...]
+    echo "Installing Python packages into $1: $2"
+    pip "$1" install --use-pep517 -r "$2" "${@:3}"
+}
+
+has() { "$1/bin/python" -m pip show --quiet "$2" >/dev/null 2>&1; }   # FOLDER PACKAGE
+
+jetson_pins() {   # FOLDER: RPi.GPIO of the Jetson.  That of the Raspberry Pi has a folder RPi, too: one deletes the other's.
+    if has "$1" rpi-lgpio; then
+        pip "$1" uninstall --yes rpi-lgpio
+    elif has "$1" Jetson.GPIO && [[ -n $(compgen -G "$1/lib/python3*/site-packages/RPi/GPIO") ]]; then
+        return
+    fi
+    pip "$1" install --force-reinstall --no-deps "Jetson.GPIO>=2.1.12"
+}
+
+cuda_torch() {   # FOLDER: "torch==VERSION" and that of torchvision if torch can use a GPU.  It is not imported: that may fail.
+    "$1/bin/python" - <<'PYTHON'
+import runpy
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+spec = find_spec("torch")
+if spec and runpy.run_path(str(Path(spec.origin).with_name("version.py"))).get("cuda"):
+    for name in ("torch", "torchvision"):
+        try:
+            print(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            pass
+PYTHON
+}
+
+install_clnf() {
+    if is_ready .venv ready requirements.txt; then return; fi
+    make_venv .venv clnf
+    pip_install .venv requirements.txt
+    if on_jetson; then jetson_pins .venv; fi
+    touch .venv/ready
+}
+
+install_clmf() {
+    local torch=(-r requirements-torch.txt) version
+    if is_ready .venv-clmf ready requirements.txt requirements-clmf.txt requirements-torch.txt; then return; fi
+    make_venv .venv-clmf clmf
+    if on_jetson; then   # NVIDIA's torch stays as it is: PyPI's cannot use this GPU
+        cuda_torch .venv-clmf >.venv-clmf/kept.txt
+        if [[ -s .venv-clmf/kept.txt ]]; then torch=(-c .venv-clmf/kept.txt); fi
+    fi
+    pip_install .venv-clmf requirements-clmf.txt "${torch[@]}"
+    # Two packages bring the module cv2; the one without windows came with deeplabcut-live, and must go.
+    version=$(.venv-clmf/bin/python -c 'from importlib.metadata import version; print(version("opencv-python"))')
+    pip .venv-clmf uninstall --yes opencv-python-headless opencv-python
+    pip .venv-clmf install --no-deps "opencv-python==$version"
+    if on_jetson; then
+        jetson_pins .venv-clmf
+        [[ -s .venv-clmf/kept.txt ]] || echo "torch cannot use the GPU yet: README, On a Jetson, step 1"
+    fi
+    touch .venv-clmf/ready
+}
+
+install_tests() {   # FOLDER
+    if is_ready "$1" ready-for-tests requirements.txt requirements-dev.txt; then return; fi
+    pip_install "$1" requirements-dev.txt
+    touch "$1/ready-for-tests"
+}
+
+# ---- scheduling
 
 offer_real_time() {   # of scheduling: what rig/devices/realtime.py asks for
     local file=/etc/security/limits.d/clopy.conf line="@gpio - rtprio 20" sudo=() answer
-    [ -e "$file" ] && return
+    if [[ -e $file ]]; then return; fi
     echo
     echo "Real-time scheduling lets guard, camera and loop of a session run before all other programs. The rig works"
     echo "without it; but while other programs are busy, single rewards then come some milliseconds later. It takes the line"
@@ -65,28 +187,42 @@ offer_real_time() {   # of scheduling: what rig/devices/realtime.py asks for
     echo "Written. Log out and in again; then --check says whether it is in force."
 }
 
-for part in "${parts[@]}"; do
-    if [[ $part == clnf ]]; then
-        install .venv requirements-dev.txt
-        touch .venv/ready
-    elif [[ $part == clmf ]]; then
-        install .venv-clmf requirements-clmf.txt requirements-dev.txt
-        pip=(.venv-clmf/bin/python -m pip --quiet --disable-pip-version-check)
-        # Two packages bring the module cv2; the one without windows came with deeplabcut-live, and must go.
-        version=$(.venv-clmf/bin/python -c 'from importlib.metadata import version; print(version("opencv-python"))')
-        "${pip[@]}" uninstall --yes opencv-python-headless opencv-python
-        "${pip[@]}" install --no-deps "opencv-python==$version"
-        if [[ $model == *Jetson* ]]; then   # RPi.GPIO of the Jetson, in place of that of the Raspberry Pi
-            "${pip[@]}" uninstall --yes rpi-lgpio
-            "${pip[@]}" install Jetson.GPIO
-        fi
-        touch .venv-clmf/ready
-    else
-        echo "$0: there is no part '$part'; known are clnf and clmf" >&2
-        exit 2
-    fi
-done
+# ---- all of it
 
-if [[ $model == *"Raspberry Pi"* || $model == *Jetson* ]]; then
-    offer_real_time
-fi
+default_parts() {
+    local reason
+    echo clnf
+    reason=$(why_not clmf)
+    if [[ -z $reason ]]; then
+        echo clmf
+    elif ! on_pi && ! is_ready .venv ready requirements.txt; then
+        echo "Without CLMF.  $reason" >&2
+    fi
+}
+
+main() {
+    local part parts=() tests=""
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    model=$(tr -d '\0' 2>/dev/null </proc/device-tree/model || true)
+    if on_pi; then PYTHON=/usr/bin/python3; fi
+    for part in "$@"; do
+        case $part in
+            no-clmf) why_not clmf; return ;;
+            tests) tests=tests ;;
+            clnf | clmf) parts+=("$part") ;;
+            *) echo "$0: there is no part '$part'; known are clnf, clmf and tests" >&2; exit 2 ;;
+        esac
+    done
+    if ((${#parts[@]} == 0)); then mapfile -t parts < <(default_parts); fi
+    check_python "${parts[@]}"
+    mapfile -t packages < <(packages_for "${parts[@]}" $tests)
+    install_packages "${packages[@]}"
+    check_python "${parts[@]}"   # again, where there was no Python before
+    for part in "${parts[@]}"; do
+        "install_$part"
+        if [[ -n $tests ]]; then install_tests "$(folder_of "$part")"; fi
+    done
+    if on_pi || on_jetson; then offer_real_time; fi
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi
