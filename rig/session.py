@@ -15,6 +15,7 @@ from rig.devices.water import Water
 from rig.ending import signals
 from rig.errors import NoSession
 from rig.events import Events
+from rig.files.rows import ROWS_FILE
 from rig.options import Options
 from rig.protocol.tally import Tally
 from rig.protocol.trials import FAIL, SUCCESS, Course, Step
@@ -225,7 +226,19 @@ def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> None:
 
 
 def keep_places(options: Options[RigSettings], moved: Sequence[Roi]) -> None:
-    """Write placed ROIs into the user's configuration; the session has them in its own copy in any case."""
+    """Write placed ROIs into the user's configuration; the session has them in its own copy in any case.
+
+    The configuration in the folder of a recorded session says what that was run with, so it is never changed.
+    """
+    if not moved:
+        return
+    if (options.config.resolve().parent / ROWS_FILE).exists():
+        console.print(
+            f"{options.config}: this is the configuration of a recorded session, so it stays as it is; the places of "
+            "the ROIs are in the new session only",
+            soft_wrap=True,
+        )
+        return
     before, after = (to_strings(settings) for settings in (options.settings, options.settings.with_places(moved)))
     try:
         save_lines(options.config, options.section, {k: v for k, v in after.items() if before.get(k) != v})

@@ -101,7 +101,10 @@ def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
 
 
 def save_session_copy(settings: RigSettings, path: Path) -> None:
-    """Write the section as used, and [configsection] that names it."""
+    """Write the section as used, and [configsection] that names it.
+
+    Values stand in one line each, as they are: a `%` is not doubled, because the rig reads files without interpolation.
+    """
     lines = ["[configsection]", f"config = {settings.section}", "", f"[{settings.section}]"]
     lines += [f"{key} = {text}".rstrip() for key, text in to_strings(settings).items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -121,7 +124,7 @@ def to_text(value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
-    return str(value)
+    return " ".join(line.strip() for line in str(value).splitlines())
 
 
 def to_strings(settings: CameraSettings) -> dict[str, str]:

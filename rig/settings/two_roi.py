@@ -10,9 +10,10 @@ from rig.settings.fields import CORTEX, setting
 
 
 def check_rule(text: str) -> str:
-    """Return the rule if it can be computed; ValueError with a sentence otherwise."""
-    RoiOperation(text)
-    return text
+    """Return the rule in one line if it can be computed; ValueError with a sentence otherwise."""
+    rule = " ".join(text.split())
+    RoiOperation(rule)
+    return rule
 
 
 class TwoRoiSettings(ClnfSettings):
