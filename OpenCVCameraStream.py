@@ -17,7 +17,7 @@ from rig.settings.common import CameraSettings
 from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64
-FIRST_FRAMES = 3  # to see what kind of source it is
+FIRST_FRAMES = 5  # to see what kind of source it is
 
 
 class OpenCVCameraStream:

@@ -8,9 +8,9 @@ PERIOD_S = 0.1
 
 
 def arrivals(stamp_s=0.0, lasted_s=0.3):
-    """A source that was opened at 100 s, and gave its first three frames in this time."""
+    """A source that was opened at 100 s, and gave its first four frames in this time."""
     found = Arrivals(PERIOD_S)
-    found.see_first(stamp_s, 100.0, 100.0 + lasted_s, 3)
+    found.see_first(stamp_s, 100.0, 100.0 + lasted_s, 4)
     return found
 
 

@@ -94,7 +94,7 @@ def test_nothing_is_simulated_unasked(folder):
 
 
 def test_missing_recording_is_reported_with_real_devices_too(run, folder):
-    done = run("--set", "vid_source=VideoStream", simulate=False)
+    done = run("--set", "vid_source=VideoStream", "--set", "outputs=simulated", simulate=False)
     check(done, "vid_root is missing", folder)
 
 

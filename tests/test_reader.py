@@ -86,7 +86,7 @@ def test_versions_and_notes_are_apart(session):
     assert session.versions["version_of_numpy"] == np.__version__
     assert len(session.versions["code_version"]) >= 7
     assert session.notes["tone_underflows"] == 0
-    known = {"mouse_id", "session_type", "ended_by"}
+    known = {"mouse_id", "session_type", "ended_by", "linear"}
     assert known | session.versions.keys() | session.notes.keys() == session.attributes.keys()
     assert not session.versions.keys() & session.notes.keys()
 

@@ -7,6 +7,7 @@ frame whose age nobody knows must not be taken for a fresh one: an animal would 
 from collections import deque
 from statistics import median
 
+LIVE = 0.75  # a camera takes at least this share of its periods for its first frames, a file is faster
 RECENT = 15  # waits that make up the usual one
 STAMP_WITHIN_S = 1.0  # a stamp on the monotonic clock is this near to now when the camera has just been opened
 
@@ -41,7 +42,7 @@ class Arrivals:
             A file gives as many as one likes at once, a camera does not.
         """
         self._has_stamps = now_s - STAMP_WITHIN_S < stamp_s <= now_s
-        self._is_live = now_s - began_s >= (n_frames - 1) * self._period_s / 2
+        self._is_live = now_s - began_s >= LIVE * (n_frames - 1) * self._period_s
         self._returned_s = now_s
 
     @property
