@@ -379,6 +379,8 @@ def fill_in_the_middle(folder, data, after_s, i):
 
 def main():
     """Try everything many times, and print the table."""
+    from support import promises_animal, promises_data  # they stand on this file
+
     console, table = Console(), Table("promise", "trials", "failures", "measured")
     failed = False
     for work in (
@@ -389,6 +391,11 @@ def main():
         lambda: every_device_call_may_fail(1, SPEED_SCRIPT, PAWS),
         lambda: any_settings_run_or_are_refused(500),
         lambda: full_disk_ends_the_session(20),
+        lambda: promises_animal.stopped_guard_holds_no_valve(50),
+        lambda: promises_animal.stopped_loop_is_dark_and_silent(50),
+        lambda: promises_animal.old_frames_give_no_water(200),
+        lambda: promises_animal.spoiled_ledger_resets_no_cap(20),
+        lambda: promises_data.finishing_faults_lose_no_frame(60),
     ):
         result = work()
         table.add_row(result.promise, str(result.trials), str(len(result.failures)), result.worst)
