@@ -120,7 +120,7 @@ def test_a_part_that_is_missing(run, cut_short, name):
 
 def test_a_part_that_is_damaged(run, cut_short):
     (cut_short / "about.part").write_text("{")
-    one_sentence(command("finish", cut_short), 2, "about.part is damaged and cannot be read")
+    one_sentence(command("finish", cut_short), 1, "about.part is damaged and cannot be read")
     done = finished(run(settings=BRIEF, mouse="other"))
     assert "its files cannot be finished" in done.stdout
 

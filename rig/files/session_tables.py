@@ -94,7 +94,10 @@ def whole_records(path: Path, dtype: np.dtype[Any]) -> np.ndarray:
 
 def about_of(folder: Path) -> dict[str, Any]:
     """Return what a session that is not finished says about itself; ValueError where that cannot be read."""
-    about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    try:
+        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{ABOUT} is damaged and cannot be read") from None
     if not isinstance(about, dict) or not {"stream", "attributes"} <= about.keys():
         raise ValueError(f"{ABOUT} does not say what it should")
     return about
