@@ -12,8 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tools")]
 
+from busy_computer import busy_computer
 from rig.protocol.dff import RoiHistory
 from sessions import CLNF, THREADED_CAMERA, command, newest_stream, run_in_window, run_session
 from virtual_screen import screen_in_memory
@@ -120,7 +120,7 @@ def busy_rows(env: dict[str, str], seconds: float) -> list[Row]:
     settings = FAST_TRIALS | {"success_rest_dur": 0.5, "reward_delay": 0.2, "reward_threshold": 0.08}
     settings |= {"framerate": 60, "total_trials": round(seconds), "vid_source": THREADED_CAMERA}
     for wanted in (0, 1):
-        with busy_computer(), tempfile.TemporaryDirectory() as folder:
+        with busy_computer(BUSY_LOOPS), tempfile.TemporaryDirectory() as folder:
             stream, _, _ = run_in_window(CLNF, settings | {"realtime": wanted}, env, folder)
             edges_ms, granted = edge_latencies(stream)
         in_force = "with" if granted else "without"
@@ -129,18 +129,6 @@ def busy_rows(env: dict[str, str], seconds: float) -> list[Row]:
         measured = f"{median:.2f}, p95 {p95:.2f}, worst {worst:.2f} ms"
         rows.append(Row(what, measured, "p95 ≤ 3 ms with it", not granted or bool(p95 <= 3)))
     return rows
-
-
-@contextmanager
-def busy_computer() -> Iterator[None]:
-    """Let four programs compute for nothing."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(BUSY_LOOPS)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
 
 
 def edge_latencies(stream: Path) -> tuple[list[float], bool]:

@@ -9,7 +9,7 @@ import pytest
 
 from rig.settings.loading import load
 from rig.settings.one_roi import OneRoiSettings
-from support.places import ROOT, SECTION, SHARED
+from support.places import ROOT, SECTION, SHARED, SHORT
 from support.runner import Runner
 from support.sound import sound_server
 from virtual_screen import screen_in_memory
@@ -55,6 +55,18 @@ def real_recording(tmp_path_factory):
 def run(tmp_path):
     """Run the one-ROI script as a user does."""
     return Runner(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def killed_once(tmp_path_factory):
+    """The folder of a session that was ended by kill -9; every test works on a copy, `cut_short`."""
+    return Runner(tmp_path_factory.mktemp("cut")).killed(10, settings=SHORT | {"initial_rest_dur": "60"})
+
+
+@pytest.fixture
+def cut_short(killed_once, tmp_path):
+    """A session that was ended by kill -9, below the data_root of `run`."""
+    return shutil.copytree(killed_once, tmp_path / "data" / "m1" / killed_once.name)
 
 
 @pytest.fixture

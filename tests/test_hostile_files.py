@@ -1,7 +1,6 @@
 """Files of somebody who means harm: nothing in them is run, and nothing outside is touched."""
 
 import json
-import shutil
 
 import h5py
 import numpy as np
@@ -16,8 +15,7 @@ from support.hostile import plant, write_text_attribute
 from support.places import SHORT
 from support.processes import command
 from support.recordings import write_recording
-from support.runner import Runner, finished
-from support.waiting import end
+from support.runner import finished
 
 NAMES = ("TITLE", "CLASS", "VERSION", "FILTERS", "FIELD_0_FILL", "PYTABLES_FORMAT_VERSION", "mouse_id")
 NODES = ("/", "/raw_images", "/frames")
@@ -126,26 +124,6 @@ def test_our_own_sessions_hold_only_text_and_numbers(run):
                  for name in file.attrs}  # fmt: skip
     assert set(kinds.values()) <= {str, "i", "f", "S"}, kinds
     assert session.attributes["ended_by"] == "finished"
-
-
-@pytest.fixture(scope="module")
-def cut(tmp_path_factory):
-    """A session that was ended by kill -9."""
-    run = Runner(tmp_path_factory.mktemp("cut"))
-    process = run.start(settings=SHORT | {"initial_rest_dur": "60"}, fast=False)
-    try:
-        folder = run.wait_for_rows(10)
-        process.kill()
-        process.communicate(timeout=20)
-    finally:
-        end(process)
-    return folder
-
-
-@pytest.fixture
-def cut_short(cut, tmp_path):
-    """A copy of it below a data_root."""
-    return shutil.copytree(cut, tmp_path / "data" / "m1" / cut.name)
 
 
 def test_a_session_that_is_to_be_finished_is_not_run(run, cut_short, marker):

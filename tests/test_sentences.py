@@ -1,7 +1,6 @@
 """A sentence, not a traceback: odd files, odd paths, odd terminals."""
 
 import os
-import shutil
 import subprocess
 
 import numpy as np
@@ -12,8 +11,7 @@ from rig.settings.ini import save_lines
 from support.places import SECTION, SHORT
 from support.processes import command
 from support.recordings import write_recording
-from support.runner import Runner, finished
-from support.waiting import end
+from support.runner import finished
 
 BRIEF = SHORT | {"total_trials": "1", "initial_rest_dur": "1", "max_trial_dur": "1", "fail_rest_dur": "1"}
 
@@ -83,25 +81,6 @@ def test_a_path_that_is_no_text(run, option):
     error = done.stderr.decode()
     assert (done.returncode, "Traceback" in error) == (2, False), error
     assert "it is not text in UTF-8; rename the folder" in error
-
-
-@pytest.fixture(scope="module")
-def cut(tmp_path_factory):
-    """A session that was ended by kill -9."""
-    run = Runner(tmp_path_factory.mktemp("cut"))
-    process = run.start(settings=SHORT | {"initial_rest_dur": "60"}, fast=False)
-    try:
-        folder = run.wait_for_rows(10)
-        process.kill()
-        process.communicate(timeout=20)
-    finally:
-        end(process)
-    return folder
-
-
-@pytest.fixture
-def cut_short(cut, tmp_path):
-    return shutil.copytree(cut, tmp_path / "data" / "m1" / cut.name)
 
 
 @pytest.mark.parametrize("name", ["frames.part", "events.part"])

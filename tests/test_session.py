@@ -447,14 +447,7 @@ def test_more_signals_during_the_closing_change_nothing(run, seed):
 @pytest.fixture
 def killed(run, tmp_path):
     """The folder of a session that was killed (-9) after 20 rows; its pins are logged to the file `edges`."""
-    process = run.start(settings=SHORT | {"outputs": "gpio"}, fast=False, env=gpio_env(tmp_path / "edges"))
-    try:
-        folder = run.wait_for_rows(20)
-        process.kill()
-        process.communicate(timeout=20)
-    finally:
-        end(process)
-    return folder
+    return run.killed(20, settings=SHORT | {"outputs": "gpio"}, env=gpio_env(tmp_path / "edges"))
 
 
 def test_killed_script_leaves_pins_low(killed, tmp_path):
@@ -487,14 +480,8 @@ def test_a_killed_session_is_finished_only_once(run, killed):
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_at_any_moment_every_kept_frame_is_there(run, seed):
     """kill -9: the HDF5 file opens as it is, every kept frame has its row, and at most the last second is missing."""
-    process = run.start(settings=SHORT | {"framerate": "60"}, fast=False)
-    try:
-        folder = run.wait_for_rows(1)
-        time.sleep(float(np.random.default_rng(seed).uniform(0.3, 1.8)))
-        process.kill()
-        process.communicate(timeout=20)
-    finally:
-        end(process)
+    after_s = float(np.random.default_rng(seed).uniform(0.3, 1.8))
+    folder = run.killed(1, settings=SHORT | {"framerate": "60"}, after_s=after_s)
     session = whole(read_session(folder))
     images, a_second = session.images[:], 60
     assert len(images) <= len(session) <= len(images) + a_second
@@ -508,13 +495,7 @@ def test_killed_at_any_moment_every_kept_frame_is_there(run, seed):
 
 
 def test_a_killed_baseline_stays_a_baseline(run):
-    process = run.start("--baseline", "60", fast=False)
-    try:
-        folder = run.wait_for_rows(20)
-        process.kill()
-        process.communicate(timeout=20)
-    finally:
-        end(process)
+    folder = run.killed(20, "--baseline", "60")
     assert f"{folder}: finished" in finished(command("finish", folder)).stdout
     session = read_session(folder)
     assert not session.was_cut_short

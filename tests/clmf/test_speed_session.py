@@ -302,13 +302,7 @@ def test_replay_with_its_own_configuration_is_bit_exact(run, pose):
 
 
 def test_killed_at_any_moment_frames_and_movie_are_there(run):
-    process = run.start(settings=SHORT_PAWS, fast=False)
-    try:
-        folder = run.wait_for_rows(150)
-        process.kill()
-        process.communicate(timeout=20)
-    finally:
-        end(process)
+    folder = run.killed(150, settings=SHORT_PAWS)
     session = read_session(folder)
     assert 60 < len(session.images) <= len(session)
     assert (folder / "VideoTimestamp.txt").read_text().endswith("\n"), "the last row is whole"

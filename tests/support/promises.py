@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # so that it runs as a program, too
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tools")]  # so that it runs as a program, too
 
 from rig.files.reader import read_session
 from rig.files.rows import ROWS_FILE

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from busy_computer import busy_computer
 from rig.devices.calibration import fit
 from rig.devices.water import Dose
 from rig.errors import SettingsError
@@ -27,26 +28,13 @@ from support.waiting import end
 VALVE, LIGHT, TRIGGER = PINS["reward"], PINS["light"], PINS["trigger"]
 MAX_SILENCE_S = 2.0
 ALLOWED_OPEN_S, ALLOWED_SILENCE_S = 0.25, 0.5  # beyond what was commanded, and beyond max_silence_s
-BUSY = "while True: pass"
-
-
-@contextlib.contextmanager
-def busy(n):
-    """Let n programs use all the time that they can get."""
-    loops = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(n)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
 
 
 def stopped_guard_holds_no_valve(n, seed=0):
     """Stop the guard at a random moment around a pulse, every second time on a busy machine: how long it was open."""
     result, dice, over_s = Result("guard stopped (SIGSTOP) around a pulse: the valve closes"), random.Random(seed), []
     for i in range(n):
-        with scratch() as name, busy(4 if i % 2 else 0):
+        with scratch() as name, busy_computer(4 if i % 2 else 0):
             log, seconds = Path(name, "edges"), dice.choice([0.05, 0.1, 0.3])
             program = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.pulses"], cwd=ROOT, env=os.environ | gpio_env(log),

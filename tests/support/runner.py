@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 
 from rig.files.reader import read_session
 from support.places import SCRIPT, SHORT, SHORT_PAWS, SPEED_SCRIPT
-from support.waiting import wait_until
+from support.waiting import end, wait_until
 
 
 class Runner:
@@ -66,6 +67,18 @@ class Runner:
             lambda: any(len(f.read_text().splitlines()) > n for f in self.data.glob(f"{mouse}/*/VideoTimestamp.txt"))
         )
         return next(self.data.glob(f"{mouse}/*"))
+
+    def killed(self, n_rows, *arguments, settings=None, env=None, after_s=0.0):
+        """Run a session, end it by kill -9 when it has n rows and `after_s` later; return its folder."""
+        process = self.start(*arguments, settings=settings, env=env, fast=False)
+        try:
+            folder = self.wait_for_rows(n_rows)
+            time.sleep(after_s)
+            process.kill()
+            process.communicate(timeout=20)
+        finally:
+            end(process)
+        return folder
 
 
 class SpeedRunner(Runner):
