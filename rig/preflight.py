@@ -29,14 +29,7 @@ from rig.events import Events
 from rig.files.frame_file import Header
 from rig.files.ledger import had_today_ul
 from rig.files.movie import check_movie
-from rig.files.space import (
-    check_data_root,
-    check_file_size,
-    check_place,
-    missing_after_a_kill_s,
-    most_bytes,
-    nearest_folder,
-)
+from rig.files.space import check_data_root, missing_after_a_kill_s, most_bytes, nearest_folder
 from rig.options import MISSING_S, Options
 from rig.protocol.tally import Tally
 from rig.screen.window import check_display
@@ -150,9 +143,6 @@ def check_disk(flight: Preflight, settings: RigSettings) -> None:
     verdict = PASS if free > 2 * needed else WARN if free > needed else FAIL
     found = f"a session may need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
     flight.note("disk space", verdict, found, "" if verdict == PASS else "free some")
-    with flight.trying("data_root"):
-        check_place(settings)
-        check_file_size(settings)
     try:
         speed, (sync_s, missing_s) = disk_speed(folder), missing_after_a_kill_s(folder)
     except OSError as error:
