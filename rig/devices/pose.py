@@ -90,8 +90,9 @@ class DlcPose:
             self._live.init_inference(black)
             self.body_parts, is_synthetic = self._about(is_pytorch)
         except Exception as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise SettingsError(f"dlc_model_path = {path}: DeepLabCut-Live cannot load this model ({reason})") from None
+            raise SettingsError(
+                f"dlc_model_path = {path}: DeepLabCut-Live cannot load this model ({said_by(error)})"
+            ) from None
         if is_synthetic and sees_a_mouse:
             raise SettingsError(
                 f"dlc_model_path = {path}: this model knows only the drawn mouse of SimCameraStream, not a real one; "
@@ -104,9 +105,8 @@ class DlcPose:
         try:
             pose = np.array(self._live.get_pose(image), float)
         except Exception as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise PoseError(
-                f"DeepLabCut-Live found no pose ({type(error).__name__}: {reason}); check model and GPU"
+                f"DeepLabCut-Live found no pose ({type(error).__name__}: {said_by(error)}); check model and GPU"
             ) from None
         if pose.shape != (len(self.body_parts), 3) or not np.isfinite(pose).all():
             raise PoseError(
@@ -124,6 +124,11 @@ class DlcPose:
             return tuple(self._live.cfg["all_joints_names"]), False
         metadata = self._live.read_config()["metadata"]
         return tuple(metadata["bodyparts"]), bool(metadata.get("synthetic"))
+
+
+def said_by(error: Exception) -> str:
+    """Return what an error of the library says, in one line that is not too long."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @contextmanager
