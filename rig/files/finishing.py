@@ -37,10 +37,10 @@ from rig.files.frame_file import (
     repair,
     scratch_file,
 )
-from rig.files.hdf5 import refuse_file
+from rig.files.hdf5 import refuse_file, said_by
 from rig.files.owner import is_alive, this_process
 from rig.files.reader import refuse_foreign_file
-from rig.files.rows import ROWS_FILE
+from rig.files.rows import ROWS_FILE, count_rows
 from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, beats, whole_records
 
 CLAIM = "finishing"  # while a program finishes a session
@@ -114,11 +114,10 @@ def how_to_repair(folder: Path) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return what an error says, in one line and without the back trace of a library."""
+    """Return what an error says, in one line; of the system's errors only the reason, and the name of the file."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f" ({Path(error.filename).name})" if error.filename else "")
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return said_by(error)
 
 
 def join_parts(folder: Path, stream: Path, attributes: dict[str, Any]) -> None:
@@ -136,12 +135,6 @@ def join_parts(folder: Path, stream: Path, attributes: dict[str, Any]) -> None:
     else:
         add_tables(stream, contents, parts)
     check(stream, contents.n, parts)
-
-
-def count_rows(path: Path) -> int:
-    """Return how many whole rows a text file has below its header."""
-    with path.open("rb") as file:
-        return max(0, sum(line.endswith(b"\n") for line in file) - 1)
 
 
 def contents_to_trust(folder: Path, stream: Path, counted: int) -> Contents:

@@ -8,7 +8,7 @@ import tables
 
 from rig.errors import LogError
 from rig.files.movie import count_frames
-from rig.files.rows import ROWS_FILE
+from rig.files.rows import ROWS_FILE, count_rows
 
 
 def make_folder(data_root: Path, mouse_id: str) -> tuple[Path, datetime]:
@@ -65,8 +65,7 @@ def read_back(folder: Path, stream_name: str, movie_name: str, n_frames: int) ->
     LogError
         They do not agree.
     """
-    with (folder / ROWS_FILE).open("rb") as file:
-        rows = sum(1 for _ in file) - 1
+    rows = count_rows(folder / ROWS_FILE)
     with tables.open_file(str(folder / stream_name)) as file:
         counts = {"rows": rows, "frames": len(file.root.raw_images), "rows of /frames": len(file.root.frames)}
     if movie_name:

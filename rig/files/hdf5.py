@@ -33,12 +33,12 @@ def opened(path: Path) -> Iterator[h5py.File]:
         except FAILURES:
             file = opened_once(path)  # a running session may have grown while its header was read
     except FAILURES as error:
-        raise SettingsError(f"{path} cannot be opened as HDF5 ({first_line(error)})") from None
+        raise SettingsError(f"{path} cannot be opened as HDF5 ({said_by(error)})") from None
     with file:
         try:
             yield file
         except FAILURES as error:
-            raise SettingsError(f"{path} is damaged and cannot be read ({first_line(error)})") from None
+            raise SettingsError(f"{path} is damaged and cannot be read ({said_by(error)})") from None
 
 
 def opened_once(path: Path) -> h5py.File:
@@ -130,7 +130,7 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     return node if isinstance(node, h5py.Dataset) else None
 
 
-def first_line(error: Exception) -> str:
-    """Return what an error says, without the back trace of a library."""
+def said_by(error: Exception) -> str:
+    """Return what an error says, in one line and without the back trace of a library."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -5,7 +5,6 @@ of the original CLoPy, which have fewer things: what is missing is listed, and e
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 from configparser import Error as IniError
 from dataclasses import dataclass, field
@@ -17,9 +16,9 @@ import numpy as np
 
 import helper
 from rig.errors import SettingsError
-from rig.files.hdf5 import dataset, first_line, opened, plain_attributes
+from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
 from rig.files.rows import ROWS_FILE
-from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, whole_records
+from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, whole_records
 
 STREAM_FILE = "image_stream.hdf5"
 READ_AT_ONCE = 16  # frames, while iterating
@@ -244,7 +243,7 @@ def read_settings(folder: Path) -> dict[str, str]:
     except (FileNotFoundError, KeyError):
         return {}
     except (OSError, ValueError, IniError) as error:
-        raise SettingsError(f"{folder / 'config.ini'} cannot be read as INI in UTF-8 ({first_line(error)})") from None
+        raise SettingsError(f"{folder / 'config.ini'} cannot be read as INI in UTF-8 ({said_by(error)})") from None
 
 
 def read_rows(path: Path) -> dict[str, np.ndarray]:
@@ -254,7 +253,7 @@ def read_rows(path: Path) -> dict[str, np.ndarray]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read as text in UTF-8 ({first_line(error)})") from None
+        raise SettingsError(f"{path} cannot be read as text in UTF-8 ({said_by(error)})") from None
     header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
     names = header.split("\t")
     rows = [line.split("\t") for line in lines]
@@ -288,19 +287,17 @@ def read_tables(folder: Path, stream: Path) -> tuple[np.ndarray, np.ndarray, dic
 def read_about(folder: Path) -> dict[str, Any] | None:
     """Return the attributes of a session that has not been finished; None of any other."""
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return dict(about["attributes"])
+        return dict(about_of(folder)["attributes"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SettingsError(f"{folder / ABOUT} is damaged and cannot be read ({first_line(error)})") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"{folder}: {said_by(error)}") from None
 
 
 def refuse_foreign_file(folder: Path) -> None:
     """Raise SettingsError if a session that is to be finished names a file that is not its own."""
     with contextlib.suppress(OSError, ValueError):  # reported by whoever needs what it says
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        name = str(about.get("stream", "")) if isinstance(about, dict) else ""
+        name = str(about_of(folder)["stream"])
         if Path(name).name != name:
             raise SettingsError(f"{folder / ABOUT} names the file {name}, which is not in this folder")
 

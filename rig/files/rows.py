@@ -36,3 +36,9 @@ class RowFile:
             self.sync()
         finally:
             os.close(self._fd)
+
+
+def count_rows(path: Path) -> int:
+    """Return how many whole rows such a file has below its header."""
+    with path.open("rb") as file:
+        return max(0, sum(line.endswith(b"\n") for line in file) - 1)
