@@ -80,6 +80,7 @@ def test_success_is_a_crossing(run):
     rewarded = session.columns["reward"] == 1
     assert rewarded.any()
     assert (delayed[rewarded] > 0.0001).all()
+    assert set(session.trials["threshold"]) == {0.0001}, "the reader finds the threshold of an experiment of others"
 
 
 def test_its_baseline(run):

@@ -167,9 +167,7 @@ class Session:
         if "trial" not in self.columns or not len(self):
             return np.zeros(0, TRIAL)
         trial, reward = self.columns["trial"], self.columns["reward"]
-        thresholds = next(
-            (self.columns[name] for name in ("rew_threshold", "speed_threshold") if name in self.columns), None
-        )
+        thresholds = next((column for name, column in self.columns.items() if name.endswith("_threshold")), None)
         time_s, rows = self.row_times_s(), []
         for number in np.unique(trial[trial > 0]):
             within = np.flatnonzero(trial == number)
