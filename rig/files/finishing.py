@@ -279,13 +279,14 @@ def claimed(folder: Path) -> Iterator[None]:
     path = folder / CLAIM
     if path.exists() and is_abandoned(path):
         path.unlink(missing_ok=True)
+    owner = json.dumps(this_process()).encode()  # before: a claim is without its owner for as short a time as can be
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         raise LogError("another program is finishing them") from None
     try:
         with contextlib.suppress(OSError):  # of a full disk; the name is enough
-            os.write(fd, json.dumps(this_process()).encode())
+            os.write(fd, owner)
         yield
     finally:
         os.close(fd)
