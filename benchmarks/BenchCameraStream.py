@@ -1,4 +1,4 @@
-"""A camera that gives frames from a thread of its own, as real cameras do: for the measurements.
+"""A camera that gives frames from its own thread, as real cameras do: for the measurements.
 
 A session finds it where this folder is on PYTHONPATH; `sessions.run_in_window` sees to that.
 """

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLNF = ROOT / "brain" / "cla_reward_punish_1roi.py"
 CLMF = ROOT / "behavior" / "cla_dlc_trials_speed.py"
 THREADED_CAMERA = "BenchCameraStream"
-"""A camera driver of this folder that gives frames from a thread of its own, as real cameras do."""
+"""A camera driver of this folder that gives frames from its own thread, as real cameras do."""
 
 
 def command(script: Path, folder: str, settings: dict[str, object], *options: str) -> list[str]:

@@ -134,15 +134,15 @@ def replace_file(path: Path, data: bytes) -> None:
     Where `path` is a link, the file that it points to is replaced, and the link stays.
     """
     path = Path(os.path.realpath(path))
-    beside = path.with_name(path.name + ".new")
+    renewed = path.with_name(path.name + ".new")
     try:
-        beside.write_bytes(data)
+        renewed.write_bytes(data)
         if path.exists():
-            shutil.copymode(path, beside)
-        sync(beside)
-        os.replace(beside, path)
+            shutil.copymode(path, renewed)
+        sync(renewed)
+        os.replace(renewed, path)
     except OSError:
-        beside.unlink(missing_ok=True)
+        renewed.unlink(missing_ok=True)
         raise
 
 

@@ -30,8 +30,8 @@ def linear(tuning: Mapping[str, Any]) -> Tuning:
 
     Notes
     -----
-    That a straight curve without `ce_enable` is linear: picamera2, issues 311 and 368.  Left alone is what acts on
-    single pixels and is the same in every frame: black level, defective pixels, green equalisation.
+    That a straight curve without `ce_enable` is linear: picamera2, issues 311 and 368.  What stays as it is acts only
+    on single pixels, the same in every frame: black level, defective pixels, green equalisation.
     """
     changed = copy.deepcopy(dict(tuning))
     put(changed, "rpi.contrast", STRAIGHT)

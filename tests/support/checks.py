@@ -1,4 +1,4 @@
-"""A session of CLNF held against the protocol, from its files alone: the oracle of the other tests."""
+"""A session of CLNF held against the protocol, from nothing but its files: the oracle of the other tests."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ COLUMNS = ["frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial
 
 
 def direct_dff(images, box, n):
-    """ΔF/F of every frame by the direct formula, from the stored frames alone."""
+    """ΔF/F of every frame by the direct formula, from only the stored frames."""
     x, y, w, h = box
     crops = images[:, y : y + h, x : x + w].astype(float)
     values = np.zeros(len(crops))
