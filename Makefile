@@ -20,19 +20,19 @@ NO_CLMF := $(shell PYTHON=$(PYTHON) tools/setup.sh no-clmf)
 .PHONY: setup run run-clmf test lint test-clnf test-clmf test-picamera2 torture bench
 
 setup:
-	PYTHON=$(PYTHON) tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh
 
 $(READY): requirements.txt tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh clnf
+	@PYTHON=$(PYTHON) tools/setup.sh clnf
 
 $(TESTS): requirements.txt requirements-dev.txt tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh clnf tests
+	@PYTHON=$(PYTHON) tools/setup.sh clnf tests
 
 $(CLMF_READY): requirements.txt requirements-clmf.txt requirements-torch.txt tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh clmf
+	@PYTHON=$(PYTHON) tools/setup.sh clmf
 
 $(CLMF_TESTS): requirements.txt requirements-clmf.txt requirements-torch.txt requirements-dev.txt tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh clmf tests
+	@PYTHON=$(PYTHON) tools/setup.sh clmf tests
 
 run: $(READY)
 	tools/run_demo.sh brain/cla_reward_punish_1roi.py

@@ -114,6 +114,8 @@ class Books:
         self, rig: Rig, rois: Sequence[Roi], marks: Sequence[Mark], log: SessionLog, status: StatusLine
     ) -> None:
         self.notes, self.folder = log.notes, log.folder
+        if rig.tone.device:
+            self.notes["tone_device"] = rig.tone.device
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
         self._rects = [roi for roi in rois if isinstance(roi, Rect)]
         self._trouble, self._troubles = "", dict[str, str]()

@@ -29,7 +29,7 @@ from rig.events import Events
 from rig.files.frame_file import Header
 from rig.files.ledger import had_today_ul
 from rig.files.movie import check_movie
-from rig.files.space import check_data_root, missing_after_a_kill_s, most_bytes, nearest_folder
+from rig.files.space import check_data_root, missing_after_a_kill_s, most_bytes, nearest_folder, unmounted
 from rig.options import MISSING_S, Options
 from rig.protocol.tally import Tally
 from rig.screen.window import check_display
@@ -138,6 +138,8 @@ def show(flight: Preflight) -> None:
 
 def check_disk(flight: Preflight, settings: RigSettings) -> None:
     """Compare space and speed with what a session needs."""
+    if unmounted(settings.data_root):
+        return  # check_stored says so; this would measure the disk of the system
     folder = nearest_folder(settings.data_root)
     needed, free = most_bytes(settings), shutil.disk_usage(folder).free
     verdict = PASS if free > 2 * needed else WARN if free > needed else FAIL
@@ -209,6 +211,10 @@ def check_outputs(flight: Preflight, settings: RigSettings, events: Events, devi
         outputs.all_off()  # waits for the answer of the guard
         pins = ", ".join(f"{name} {pin}" for name, pin in settings.pins().items())
         flight.note("pins", PASS, f"{settings.pin_numbering} {pins} are ours and low; the guard answers")
+        for verdict, sentences in ((FAIL, outputs.dead), (WARN, outputs.doubts)):
+            for sentence in sentences:
+                found, _, cure = sentence.partition("; ")
+                flight.note("pins", verdict, found, cure)
         if settings.outputs == "gpio":
             judge_release(flight, keeps_levels())
         return outputs
@@ -254,12 +260,15 @@ def check_realtime(flight: Preflight, settings: RigSettings, outputs: Outputs | 
 def check_tone(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Tone | None:
     """See that the sound advances."""
     with flight.trying("tone"):
-        tone = devices.enter_context(open_tone(settings.tone, settings.tone_volume, events))
+        tone = devices.enter_context(
+            open_tone(settings.tone, settings.tone_volume, events, device=settings.tone_device)
+        )
         time.sleep(SETTLE_S)
         if trouble := tone.trouble():
             flight.note("tone", FAIL, trouble, "check loudspeaker and sound server")
         elif settings.tone == "pyaudio":
-            flight.note("tone", PASS, f"the sound device takes samples, {tone.underflows} underflows")
+            chosen = "" if settings.tone_device else ", the default sound device,"
+            flight.note("tone", PASS, f"{tone.device}{chosen} takes samples, {tone.underflows} underflows")
         return tone
     return None
 

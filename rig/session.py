@@ -187,7 +187,9 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         ExitStack() as at_the_end,
         CameraFactory.open(settings, options.fast) as camera,
         closing(open_window(settings, options.window, camera.is_linear)) as window,
-        open_tone(settings.tone, settings.tone_volume, events, settings.silence_limit_s()) as tone,
+        open_tone(
+            settings.tone, settings.tone_volume, events, settings.silence_limit_s(), settings.tone_device
+        ) as tone,
         closing(open_lick(settings, events, tally)) as lick,
         Outputs(settings, events) as outputs,  # opened last, so closed first
     ):

@@ -40,6 +40,8 @@ def main() -> int:
 def pulse(settings: RigSettings, names: list[str], seconds: float) -> None:
     """Pulse outputs one after the other."""
     with Outputs(settings, Events()) as outputs:
+        for sentence in outputs.dead + outputs.doubts:
+            print(sentence, flush=True)
         for name in names:
             pin = f"pin {settings.pins()[name]} ({settings.pin_numbering})"
             print(f"{name:8} {pin}: high for {seconds:g} s", flush=True)

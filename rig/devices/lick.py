@@ -5,9 +5,10 @@
 
 import threading
 import time
+import warnings
 from typing import Any, Protocol
 
-from rig.devices.valve_guard import import_gpio
+from rig.devices.valve_guard import WRONG_PINMUX, WrongLibraryError, import_gpio, is_jetson, mending
 from rig.errors import LickError
 from rig.events import Events
 from rig.protocol.tally import Tally
@@ -100,9 +101,17 @@ class GpioLick:
         try:
             gpio = import_gpio()
             gpio.setmode(getattr(gpio, numbering))
-            gpio.setup(pin, gpio.IN, pull_up_down=gpio.PUD_DOWN)
+            # On a Jetson a program cannot switch a pull-down on: there it takes a resistor.
+            pull = {} if is_jetson() else {"pull_up_down": gpio.PUD_DOWN}
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                gpio.setup(pin, gpio.IN, **pull)
+        except WrongLibraryError as error:
+            raise LickError(str(error)) from None
         except Exception as error:
             raise LickError(MISSING_GPIO.format(error)) from None
+        for command in filter(None, (mending(str(each.message)) for each in caught)):
+            raise LickError(WRONG_PINMUX.format(pin=pin, verb="feel", kind="output", command=command))
         self._gpio, self._pin = gpio, pin
         self._open = True
 

@@ -20,7 +20,7 @@ from rig.devices.pulse_watch import PulseWatch
 from rig.devices.valve_guard import GpioPins, import_gpio
 from rig.errors import OutputError
 from rig.events import Events
-from rig.settings.common import RigSettings
+from rig.settings.common import RigSettings, is_i2s
 from rig.settings.fields import ROOT
 
 READY_WITHIN_S = 10.0
@@ -148,6 +148,22 @@ def open_lock(path: Path) -> int:
     return fd
 
 
+def shared_with_sound(settings: RigSettings, cards: Path = Path("/proc/asound/cards")) -> str:
+    """Return which outputs have pins that an I2S sound card uses, and the cure; nothing where none has."""
+    try:
+        lines = cards.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    i2s = next((line.partition("- ")[2] for line in lines if is_i2s(line)), "")
+    taken = [f"{name}_pin = {pin}" for name, pin in settings.pins().items() if pin in settings.i2s_pins()]
+    if not i2s or not taken:
+        return ""
+    return (
+        f"{' and '.join(taken)}: the sound card {i2s} of this computer uses {settings.describe_i2s_pins()} (I2S); "
+        "choose other pins, and wire them"
+    )
+
+
 class Outputs:
     """The output pins of a rig.
 
@@ -165,6 +181,8 @@ class Outputs:
     reward, fail, light, trigger : Output
     on_driven : callable
         Is called, by another thread, with the seconds that the valve was open, and by how many pulses; replace it.
+    dead, doubts : list of str
+        A sentence for every pin that does not drive, and why nobody knows whether they do.
 
     Raises
     ------
@@ -175,6 +193,10 @@ class Outputs:
     def __init__(self, settings: RigSettings, events: Events) -> None:
         self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
         self.events, self._settings = events, settings
+        self.dead: list[str] = []
+        self.doubts: list[str] = []
+        if settings.outputs == "gpio" and (trouble := shared_with_sound(settings)):
+            raise OutputError(trouble)
         self._lock = PinLock() if settings.outputs == "gpio" else None
         self._error = ""
         self._ready, self._low = threading.Event(), threading.Event()
@@ -255,8 +277,8 @@ class Outputs:
         return realtime.is_in_force(self._guard.pid)
 
     def trouble(self) -> str:
-        """Return what was wrong with the valve, nothing where all is well."""
-        return self._watch.trouble
+        """Return what was wrong with the valve or is wrong with a pin, nothing where all is well."""
+        return "; ".join(filter(None, [self._watch.trouble, *self.dead]))
 
     def all_off(self) -> None:
         """Drive every pin low, pulses included, and wait until it is done; OutputError if the guard cannot."""
@@ -310,23 +332,7 @@ class Outputs:
     def _listen(self) -> None:
         assert self._guard.stdout is not None
         for line in iter(self._guard.stdout.readline, b""):
-            kind, _, rest = line.decode().strip().partition(" ")
-            if kind == "edge":
-                name, level, when_s = rest.split()
-                self.events.add(name, int(level), "driven", float(when_s))
-                if name == "reward":
-                    self._watch.edge(int(level), float(when_s))
-            elif kind == "error":
-                self._error = f"the output pins failed: {rest}"
-            elif kind == "pong":
-                self._pinged_s = 0.0
-            elif kind == "silent":
-                self._fell_silent_s = float(rest)
-                self.events.add("stall", 1, "nothing was heard from the loop: all outputs went low", float(rest))
-            elif kind == "low":
-                self._low.set()
-            else:
-                self._ready.set()
+            self._hear(*line.decode().strip().split(" ", 1))
         self._note_the_death()
         self._ready.set()
         self._low.set()
@@ -338,6 +344,26 @@ class Outputs:
         with self._lowering:
             self._lowered = self._lowered or self._lower_myself()
             self._error = self._error or f"the guard of the output pins has died; {self._lowered}"
+
+    def _hear(self, kind: str, rest: str = "") -> None:
+        """Take one answer of the guard."""
+        if kind == "edge":
+            name, level, when_s = rest.split()
+            self.events.add(name, int(level), "driven", float(when_s))
+            if name == "reward":
+                self._watch.edge(int(level), float(when_s))
+        elif kind in ("dead", "doubt"):
+            (self.dead if kind == "dead" else self.doubts).append(rest)
+            self.events.add("pins", 0, rest)
+        elif kind == "error":
+            self._error = f"the output pins failed: {rest}"
+        elif kind == "silent":
+            self._fell_silent_s = float(rest)
+            self.events.add("stall", 1, "nothing was heard from the loop: all outputs went low", float(rest))
+        elif kind == "pong":
+            self._pinged_s = 0.0
+        elif kind in ("low", "ready"):
+            (self._low if kind == "low" else self._ready).set()
 
     def _lower_myself(self) -> str:
         """Take every pin low from this process: what a dead guard drove may have stayed high.  Return how it went."""

@@ -14,11 +14,12 @@ from typing import Protocol
 
 from typing_extensions import Self
 
-from rig.devices.tone_process import Shared
+from rig.devices.tone_process import DEVICE, Shared
 from rig.errors import ToneError
 from rig.events import Events
 from rig.settings.fields import ROOT
 
+PROCESS = "rig.devices.tone_process"
 STARTED_WITHIN_S = 10.0
 SILENT_FOR_S = 1.0  # when there was no callback for this time, the sound is gone
 
@@ -30,11 +31,14 @@ class Tone(Protocol):
     ----------
     hz : float
         Commanded frequency, 0 for silence.
+    device : str
+        The name of the sound device, nothing where there is none.
     underflows : int
         How often the loudspeaker ran out of samples.
     """
 
     hz: float
+    device: str
 
     @property
     def underflows(self) -> int: ...
@@ -72,6 +76,8 @@ class TonePlayer:
         Every change of the commanded frequency is noted here.
     max_silence_s : float
         The tone falls silent when no beat has come for this time; from the first beat on.
+    device : str
+        As the setting `tone_device`.
 
     Raises
     ------
@@ -79,7 +85,7 @@ class TonePlayer:
         There is no PyAudio, no loudspeaker, or it does not run.
     """
 
-    def __init__(self, volume: float, events: Events, max_silence_s: float = math.inf) -> None:
+    def __init__(self, volume: float, events: Events, max_silence_s: float = math.inf, device: str = "") -> None:
         self.hz = 0.0
         self._events, self._max_silence_s = events, max_silence_s
         with tempfile.TemporaryFile() as file:
@@ -87,7 +93,7 @@ class TonePlayer:
             self._shared = Shared(file.fileno())
             self._shared.volume = volume
             self._player = subprocess.Popen(
-                [sys.executable, "-m", "rig.devices.tone_process", str(file.fileno())],
+                [sys.executable, "-m", PROCESS, str(file.fileno()), device],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -95,6 +101,7 @@ class TonePlayer:
                 pass_fds=[file.fileno()],
                 start_new_session=True,  # Ctrl-C must reach only the script
             )
+        self.device = ""
         self._wait_until_it_runs()
 
     def play(self, hz: float) -> None:
@@ -138,8 +145,7 @@ class TonePlayer:
         deadline = time.monotonic() + STARTED_WITHIN_S
         while self._shared.callbacks < 10:
             if self._player.poll() is not None:
-                assert self._player.stdout is not None
-                reason = self._player.stdout.read().decode().strip()
+                reason = self._said()
                 self.stop()
                 status = self._player.returncode
                 raise ToneError(
@@ -152,6 +158,13 @@ class TonePlayer:
                     "check the sound server, or try without sound: --set tone=simulated"
                 )
             time.sleep(0.01)
+        self.device = self._said(1)
+
+    def _said(self, n_lines: int = -1) -> str:
+        """Return what the process says, all of it or so many lines, without the word for the device."""
+        assert self._player.stdout is not None
+        said = self._player.stdout.readline() if n_lines == 1 else self._player.stdout.read()
+        return said.decode(errors="replace").strip().removeprefix(DEVICE)
 
     def __enter__(self) -> "TonePlayer":
         return self
@@ -160,10 +173,26 @@ class TonePlayer:
         self.stop()
 
 
-def open_tone(kind: str, volume: float, events: Events, max_silence_s: float = math.inf) -> Tone:
-    """Open the loudspeaker that the setting `tone` names."""
+def open_tone(kind: str, volume: float, events: Events, max_silence_s: float = math.inf, device: str = "") -> Tone:
+    """Open the loudspeaker that the settings `tone` and `tone_device` name."""
     if kind == "simulated":
         from rig.simulated.tone import SimTone
 
         return SimTone(events)
-    return TonePlayer(volume, events, max_silence_s)
+    return TonePlayer(volume, events, max_silence_s, device)
+
+
+def list_devices() -> str:
+    """Return a line for each sound device that can play; ToneError where none can."""
+    done = subprocess.run(
+        [sys.executable, "-m", PROCESS, "--list"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise ToneError(done.stdout.strip() or f"the sound devices cannot be listed (status {done.returncode})")
+    return done.stdout

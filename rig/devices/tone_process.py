@@ -9,6 +9,7 @@ import mmap
 import sys
 import time
 from array import array
+from typing import Any
 
 RATE_HZ = 48000
 BUFFER_FRAMES = 64  # 1.3 ms: a tone is heard 9 ms after it was commanded
@@ -17,6 +18,7 @@ MISSING = (
     "PyAudio is not installed; run 'make setup', or on a Raspberry Pi 'sudo apt install python3-pyaudio', "
     "or try without sound: --set tone=simulated"
 )
+DEVICE = "device "  # the first line that it says: which one it plays on
 VALUES = ("hz", "volume", "callbacks", "underflows", "called_back_s", "silent_at_s")
 
 
@@ -87,13 +89,75 @@ class Synthesizer:
         return samples
 
 
-def serve(fd: int) -> int:
-    """Play what the shared memory says until standard input ends; return the exit status."""
+def outputs_of(audio: Any) -> dict[int, str]:
+    """Return {number: name} of the devices that can play."""
+    infos = (audio.get_device_info_by_index(i) for i in range(audio.get_device_count()))
+    return {int(info["index"]): str(info["name"]) for info in infos if info["maxOutputChannels"] > 0}
+
+
+def choose(devices: dict[int, str], wanted: str, default: int | None) -> int:
+    """Return the number of the device that is meant.
+
+    Parameters
+    ----------
+    devices : dict
+        {number: name} of those that can play.
+    wanted : str
+        A number, or a part of a name in any case; the default device if empty.
+    default : int or None
+        The number of the default device, where there is one.
+
+    Raises
+    ------
+    ValueError
+        With a sentence: none or several are meant.
+    """
+    if not wanted:
+        if default is None:
+            raise ValueError("no sound device can play; connect one, or try without: --set tone=simulated")
+        return default
+    if wanted.isdecimal():
+        found = [number for number in devices if number == int(wanted)]
+    else:
+        found = [number for number, name in devices.items() if wanted.lower() in name.lower()]
+        found = [number for number in found if devices[number].lower() == wanted.lower()] or found
+    if len(found) != 1:
+        known = "; ".join(f"{number} {name}" for number, name in devices.items()) or "none"
+        many = "several sound devices have" if found else "no sound device that can play has"
+        raise ValueError(f"tone_device = {wanted}: {many} this number or name; known are {known}")
+    return found[0]
+
+
+def default_of(audio: Any) -> int | None:
+    """Return the number of the default device, None where there is none."""
+    try:
+        return int(audio.get_default_output_device_info()["index"])
+    except OSError:
+        return None
+
+
+def show_devices(audio: Any) -> int:
+    """Print the devices that can play; return the exit status."""
+    devices, default = outputs_of(audio), default_of(audio)
+    for number, name in devices.items():
+        print(f"{number:3}  {name}" + ("  (default)" if number == default else ""))
+    if not devices:
+        print("no sound device can play")
+    return int(not devices)
+
+
+def open_audio() -> tuple[Any, Any]:
+    """Return the module PyAudio, and what it opens devices with; ValueError where it is missing."""
     try:
         import pyaudio
     except ImportError as error:
-        print(f"{MISSING} ({error})")
-        return 1
+        raise ValueError(f"{MISSING} ({error})") from None
+    return pyaudio, pyaudio.PyAudio()
+
+
+def serve(fd: int, wanted: str) -> int:
+    """Play what the shared memory says until standard input ends; return the exit status."""
+    pyaudio, audio = open_audio()
     shared, synthesizer = Shared(fd), Synthesizer()
 
     def callback(_input: object, n: int, _time: object, status: int) -> tuple[bytes, int]:
@@ -104,15 +168,24 @@ def serve(fd: int) -> int:
         shared.called_back_s = now_s
         return samples.tobytes(), pyaudio.paContinue
 
-    audio = pyaudio.PyAudio()
     try:
+        number = choose(outputs_of(audio), wanted, default_of(audio))
         stream = audio.open(
-            RATE_HZ, 1, pyaudio.paFloat32, output=True, frames_per_buffer=BUFFER_FRAMES, stream_callback=callback
+            RATE_HZ,
+            1,
+            pyaudio.paFloat32,
+            output=True,
+            output_device_index=number,
+            frames_per_buffer=BUFFER_FRAMES,
+            stream_callback=callback,
         )
     except OSError as error:
-        print(f"no sound device can play ({error.args[-1]}); connect one, or try without: --set tone=simulated")
+        named = f"tone_device = {wanted}" if wanted else "the default one"
         audio.terminate()
-        return 1
+        raise ValueError(
+            f"no sound device can play ({named}: {error.args[-1]}); connect one, or try without: --set tone=simulated"
+        ) from None
+    print(DEVICE + audio.get_device_info_by_index(number)["name"], flush=True)
     sys.stdin.buffer.read()
     shared.hz = 0.0
     time.sleep(4 * RAMP_S)  # let it fade
@@ -122,5 +195,16 @@ def serve(fd: int) -> int:
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    """List the devices, or play on one of them: `--list`, or `FD DEVICE`."""
+    try:
+        if arguments == ["--list"]:
+            return show_devices(open_audio()[1])
+        return serve(int(arguments[0]), arguments[1])
+    except ValueError as error:
+        print(error)
+        return 1
+
+
 if __name__ == "__main__":
-    sys.exit(serve(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from CameraFactory import CameraFactory
@@ -16,6 +17,7 @@ from rig.settings.common import HDF5_ENDINGS, RigSettings
 BYTES_OF_A_ROW = 500  # in VideoTimestamp.txt, /frames and /events together
 MOVIE_SHARE = 0.15  # of the raw frames; noise hardly compresses
 SPARE_BYTES = 4 * 2**20
+MOUNTS = (Path("/media"), Path("/run/media"), Path("/mnt"))
 
 
 def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> None:
@@ -24,8 +26,11 @@ def check_data_root(settings: RigSettings, baseline_s: float | None = None) -> N
     Raises
     ------
     SettingsError
-        data_root cannot be written to, is too full, or the summary there has other columns.
+        data_root cannot be written to, is too full, is on a disk that is not mounted, or the summary there has other
+        columns.
     """
+    if trouble := unmounted(settings.data_root):
+        raise SettingsError(f"data_root = {settings.data_root}: {trouble}")
     folder = nearest_folder(settings.data_root)
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -66,6 +71,23 @@ def check_file_size(settings: RigSettings, baseline_s: float | None = None) -> N
             f"data_root = {settings.data_root}: {settings.raw_image_file} may need {needed / 1e9:.2f} GB, and {name} "
             f"allows {limit / 1e9:.2f} GB for a file; use another disk or limit, or lower total_trials or max_trial_dur"
         )
+
+
+def unmounted(path: Path, mounts: Sequence[Path] = MOUNTS) -> str:
+    """Return that a folder lies where disks are mounted, but none is, and the cure; nothing where all is well.
+
+    Without the disk its folder would be made on the disk of the system, and the session stored there.
+    """
+    path = Path(os.path.normpath(path))
+    for mount in mounts:
+        if mount not in path.parents and path != mount:
+            continue
+        nearest = nearest_folder(path)
+        is_below = nearest == mount or mount in nearest.parents
+        if is_below and (os.path.ismount(mount) or os.stat(nearest).st_dev != os.stat(mount).st_dev):
+            return ""
+        return f"no disk is mounted there, below {mount}; connect and mount it, or name a folder elsewhere"
+    return ""
 
 
 def nearest_folder(path: Path) -> Path:

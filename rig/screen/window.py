@@ -75,6 +75,12 @@ def check_display() -> None:
     raise SettingsError(f"there is no screen (DISPLAY = {display!r}); connect one, or add --no-window")
 
 
+def use_x11() -> None:
+    """Let Qt open windows by X11, also on a Wayland desktop: OpenCV's wheel brings no other way, and Qt would abort."""
+    if "xcb" not in os.environ.get("QT_QPA_PLATFORM", ""):
+        os.environ["QT_QPA_PLATFORM"] = "xcb"
+
+
 class NoWindow:
     """In place of the window where there is none."""
 
@@ -115,6 +121,7 @@ class Window:
         width, height = settings.resolution
         self._scale = scale_for(height)
         self._size = round(width * self._scale), round(height * self._scale)
+        use_x11()
         # Qt complains about fonts that OpenCV's wheel does not bring; the window needs none.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;qt.qpa.*=false")
         cv2.namedWindow(WINDOW_NAME, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)

@@ -36,6 +36,11 @@ from rig.settings.summary_values import SummaryValues
 
 HDF5_ENDINGS = {".hdf5", ".h5"}
 
+# Of sound cards that sit on the pins of a Raspberry Pi, and the pins that these use; those of a Jetson lie at the same
+# places of the header.
+I2S_NAMES = ("i2s", "hifiberry", "snd_rpi", "sndrpi", "iqaudio", "max98357", "justboom", "pcm51", "voicehat", "wm8960")
+I2S_PINS = {"BCM": (18, 19, 20, 21), "BOARD": (12, 35, 40, 38)}
+
 
 class CameraSettings(BaseModel):
     """What a camera driver needs to know."""
@@ -184,6 +189,13 @@ class RigSettings(CameraSettings):
     n_tones: int = setting(TONE, "number of tones, in quarter octaves from 1000 Hz", "count", 18, ge=3, le=19)
     audio_delay: float = setting(TONE, "delay from the signal to its tone", "s", 0.0, ge=0, le=86400)
     tone: Literal["pyaudio", "simulated"] = setting(TONE, "the loudspeaker", "", "pyaudio")
+    tone_device: str = setting(
+        TONE,
+        "pyaudio: the sound device, by its number or a part of its name; the default one if empty "
+        "(python -m rig.commands.tones --list)",
+        "name or number",
+        "",
+    )
     tone_required: bool = setting(TONE, "end the session when there is no sound", "0, 1", False)
     tone_volume: float = setting(TONE, "loudness of the tone; full scale is 1", "0..1", 0.5, gt=0, le=1)
 
@@ -269,6 +281,14 @@ class RigSettings(CameraSettings):
             "trigger": self.trigger_pin,
         }
 
+    def i2s_pins(self) -> tuple[int, ...]:
+        """Return the pins that a sound card on the header (I2S) uses."""
+        return I2S_PINS[self.pin_numbering]
+
+    def describe_i2s_pins(self) -> str:
+        """Return them in words."""
+        return f"{self.pin_numbering} {', '.join(str(pin) for pin in sorted(self.i2s_pins()))}"
+
     def plan(self) -> Plan:
         """Return what the trials need to know."""
         return Plan(
@@ -292,11 +312,7 @@ class RigSettings(CameraSettings):
         if not is_driver(self.vid_source):
             known = ", ".join(sorted(path.stem for path in ROOT.glob("*Stream.py")))
             yield f"vid_source = {self.vid_source}: there is no camera of this name; known are {known}"
-        pins = self.pins() | ({"lick": self.lick_pin} if self.lick == "gpio" else {})
-        for name, pin in pins.items():
-            others = [other for other in pins if other != name and pins[other] == pin]
-            if others and name < others[0]:
-                yield f"{name}_pin = {pin}: this is also the pin of {' and '.join(others)}; each needs its own"
+        yield from self._pin_contradictions()
         longest = max(("reward_delay", "audio_delay"), key=lambda key: getattr(self, key))
         for key in ("initial_rest_dur", "success_rest_dur", "fail_rest_dur"):
             if getattr(self, key) < getattr(self, longest):
@@ -318,6 +334,27 @@ class RigSettings(CameraSettings):
         for name in self.summary_header:
             if name not in allowed:
                 yield f"summary_header = ... {name} ...: there is no such value{nearest(name, allowed)}"
+
+    def _pin_contradictions(self) -> Iterable[str]:
+        """Yield a sentence for every pin that two things would use."""
+        pins = self.pins() | ({"lick": self.lick_pin} if self.lick == "gpio" else {})
+        for name, pin in pins.items():
+            others = [other for other in pins if other != name and pins[other] == pin]
+            if others and name < others[0]:
+                yield f"{name}_pin = {pin}: this is also the pin of {' and '.join(others)}; each needs its own"
+        if self.outputs != "gpio" or self.tone != "pyaudio" or not is_i2s(self.tone_device):
+            return
+        for name, pin in pins.items():
+            if pin in self.i2s_pins():
+                yield (
+                    f"{name}_pin = {pin}: tone_device = {self.tone_device} is a sound card on the header (I2S), which "
+                    f"uses {self.describe_i2s_pins()}; choose another pin, and wire it"
+                )
+
+
+def is_i2s(device: str) -> bool:
+    """Return whether this is the name of a sound card that sits on the pins of a Raspberry Pi."""
+    return any(name in device.lower() for name in I2S_NAMES)
 
 
 def is_driver(name: str) -> bool:

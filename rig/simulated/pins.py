@@ -6,6 +6,8 @@ class SimulatedPins:
 
     def __init__(self) -> None:
         self.levels: dict[int, int] = {}
+        self.dead: list[str] = []
+        self.doubts: list[str] = []
 
     def claim(self, pin: int) -> None:
         self.levels[pin] = 0

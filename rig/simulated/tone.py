@@ -9,7 +9,7 @@ class SimTone:
     """A loudspeaker that makes no sound; the simulated mouse hears it all the same."""
 
     def __init__(self, events: Events) -> None:
-        self.hz = 0.0
+        self.hz, self.device = 0.0, ""
         self.underflows = 0
         self._events = events
 

@@ -1,0 +1,248 @@
+"""tools/setup.sh: what it decides on which machine.  Its functions are sourced; what they call are stand-ins."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from support.places import ROOT
+
+INSTALLED = """\
+installed python3, python3-supported-min (= 3.13.5-1)
+installed libglib2.0-0t64, libglib2.0-0 (= 2.84.4-3~deb13u1), libgio (= 2.84.4)
+installed libgl1,
+config-files xvfb,
+"""
+PI, JETSON, PC = "Raspberry Pi 5 Model B Rev 1.0", "NVIDIA Jetson Orin Nano Developer Kit", ""
+TESTS_ONLY = {"git", "xvfb", "xdotool", "pulseaudio", "pulseaudio-utils"}
+PIP = """#!/bin/sh
+# python -m pip COMMAND ...: notes the command; `show PACKAGE` looks into the folder "packages"
+here=$(dirname "$0")/../packages
+if [ "$1 $2" != "-m pip" ]; then exec PYTHON "$@"; fi
+for last in "$@"; do :; done
+case "$*" in
+    *" show "*) [ -e "$here/$last" ] ;;
+    *) echo "$@" >> "$here/../commands" ;;
+esac
+"""
+
+
+@pytest.fixture
+def sh(tmp_path):
+    """Run lines with the functions of setup.sh; return what they print.  `model` is the computer's."""
+    tools = tmp_path / "stand-ins"
+    tools.mkdir()
+    listing = tmp_path / "dpkg"
+    listing.write_text(INSTALLED)
+    (tools / "dpkg-query").write_text(f"#!/bin/sh\ncat {listing}\n")
+    (tools / "dpkg-query").chmod(0o755)
+
+    def run(lines, model=PC, fails=False, **env):
+        script = f'source {ROOT}/tools/setup.sh\nmodel="{model}"\n{lines}'
+        path = f"{tools}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, env=os.environ | {"PATH": path} | env, capture_output=True, text=True
+        )
+        assert (done.returncode != 0) == fails, done.stderr
+        return done.stdout + done.stderr
+
+    run.installed = listing
+    return run
+
+
+def python_of_version(folder, version):
+    """Make a Python that says that it is of this version."""
+    path = folder / f"python{version}"
+    numbers = tuple(int(part) for part in version.split("."))
+    path.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then echo Python {version}.0; exit; fi\n'
+        f'exec {sys.executable} -c "import sys; sys.version_info = {(*numbers, 0)}; $2"\n'
+    )
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def venv(tmp_path):
+    """An environment whose pip only notes what it is told; `packages` are those that it has."""
+    folder = tmp_path / ".venv-clmf"
+    for name in ("bin", "packages", "lib/python3.12/site-packages"):
+        (folder / name).mkdir(parents=True)
+    (folder / "bin" / "python").write_text(PIP.replace("PYTHON", sys.executable))
+    (folder / "bin" / "python").chmod(0o755)
+    return folder
+
+
+def commands(venv):
+    path = venv / "commands"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize(("model", "more"), [(PC, set()), (PI, {"i2c-tools"}), (JETSON, {"i2c-tools"})])
+def test_what_only_tests_need_is_not_installed_on_a_rig(sh, model, more):
+    packages = set(sh("packages_for clnf clmf", model).split())
+    assert not packages & TESTS_ONLY
+    assert packages >= more | {"python3", "libasound2-plugins", "portaudio19-dev"}
+    assert ("python3-picamera2" in packages) == (model == PI)
+    assert set(sh("packages_for clnf tests", model).split()) >= packages | TESTS_ONLY
+
+
+@pytest.mark.parametrize("server", ["pipewire-pulse", "pipewire-alsa", "pipewire-audio"])
+def test_tests_do_not_push_out_the_sound_server_of_a_desktop(sh, server):
+    sh.installed.write_text(INSTALLED + f"installed {server},\n")
+    assert "pulseaudio" not in sh("packages_for clnf tests", PI).split()
+
+
+def test_a_renamed_package_is_known_and_a_removed_one_is_not(sh):
+    missing = sh("printf '%s\\n' python3 libglib2.0-0 libgl1 xvfb gcc | grep -vxF -f <(installed)").split()
+    assert missing == ["xvfb", "gcc"]
+
+
+def test_nothing_missing_is_no_word_and_no_apt(sh):
+    assert sh("apt-get() { echo called; }; install_packages python3 libglib2.0-0 libgl1") == ""
+
+
+@pytest.mark.parametrize(
+    ("part", "version", "good"),
+    [
+        ("clnf", "3.9", False),
+        ("clnf", "3.10", True),
+        ("clnf", "3.13", True),
+        ("clmf", "3.9", False),
+        ("clmf", "3.10", True),
+        ("clmf", "3.12", True),
+        ("clmf", "3.13", False),
+    ],
+)
+def test_which_python_serves_what(sh, tmp_path, part, version, good):
+    said = sh(f"check_python {part}", fails=not good, PYTHON=str(python_of_version(tmp_path, version)))
+    if good:
+        assert said == ""
+        return
+    assert "CLNF runs on Python 3.10 to 3.13, CLMF on 3.10 to 3.12" in said
+    assert f"is Python {version}.0" in said
+    assert ("PYTHON=python3.12 make run-clmf" in said) == (part == "clmf")
+
+
+def test_without_a_word_clmf_is_left_out_where_it_cannot_run(sh, tmp_path):
+    new = {"PYTHON": str(python_of_version(tmp_path, "3.13"))}
+    assert sh("default_parts 2>/dev/null", **new).split() == ["clnf"]
+    assert sh("default_parts", **new).count("Without CLMF.") == 1
+    assert sh("default_parts", PI).split() == ["clnf"]
+    assert sh("default_parts", PYTHON=str(python_of_version(tmp_path, "3.12"))).split() == ["clnf", "clmf"]
+
+
+def test_the_versions_are_those_of_the_project():
+    page = (ROOT / "pyproject.toml").read_text()
+    assert 'requires-python = ">=3.10"' in page
+    assert 'target-version = "py310"' in page
+    assert "--target=3.10-" in (ROOT / "Makefile").read_text()
+
+
+def test_what_is_ready_is_left_alone_until_its_files_change(sh, tmp_path, venv):
+    (tmp_path / "tools").mkdir()
+    files = [tmp_path / "requirements.txt", tmp_path / "tools" / "setup.sh"]
+    ask = "if is_ready .venv-clmf ready requirements.txt; then echo yes; else echo no; fi"
+    for file in files:
+        file.touch()
+        os.utime(file, (1000, 1000))
+    assert sh(ask) == "no\n", "it was never made"
+    (venv / "ready").touch()
+    assert sh(ask) == "yes\n"
+    for file in files:
+        os.utime(file)
+        os.utime(venv / "ready", (2000, 2000))
+        assert sh(ask) == "no\n"
+        os.utime(file, (1000, 1000))
+    (venv / "bin" / "python").unlink()
+    assert sh(ask) == "no\n", "its Python is gone, as after a new version of the system"
+
+
+def test_jetson_the_second_setup_keeps_the_pins(sh, venv):
+    """rpi-lgpio and Jetson.GPIO both bring a folder RPi; removing one removes that of the other."""
+    pins = venv / "lib" / "python3.12" / "site-packages" / "RPi" / "GPIO"
+    (venv / "packages" / "Jetson.GPIO").touch()
+    pins.mkdir(parents=True)
+    sh("jetson_pins .venv-clmf", JETSON)
+    assert commands(venv) == [], "all is well"
+
+    (venv / "packages" / "rpi-lgpio").touch()
+    sh("jetson_pins .venv-clmf", JETSON)
+    uninstalled, installed = commands(venv)
+    assert uninstalled.endswith("uninstall --yes rpi-lgpio")
+    assert "install --force-reinstall --no-deps Jetson.GPIO" in installed, "the folder is gone with the other"
+
+
+def test_jetson_pins_that_an_earlier_setup_has_deleted_come_back(sh, venv):
+    (venv / "packages" / "Jetson.GPIO").touch()
+    sh("jetson_pins .venv-clmf", JETSON)
+    (installed,) = commands(venv)
+    assert "install --force-reinstall --no-deps Jetson.GPIO" in installed
+
+
+def add_package(venv, name, version, text=""):
+    """Let the environment have a package that is only its name and version."""
+    site = venv / "lib" / "python3.12" / "site-packages"
+    (site / name).mkdir()
+    (site / name / "__init__.py").write_text("raise ImportError('its libraries are not here')")
+    (site / name / "version.py").write_text(text)
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return {"PYTHONPATH": str(site)}
+
+
+@pytest.mark.parametrize(("cuda", "kept"), [("'12.6'", True), ("None", False)])
+def test_jetson_torch_with_cuda_is_kept(sh, venv, cuda, kept):
+    add_package(venv, "torch", "2.8.0", f"cuda = {cuda}\n")
+    env = add_package(venv, "torchvision", "0.23.0")
+    assert sh("cuda_torch .venv-clmf", JETSON, **env).split() == (
+        ["torch==2.8.0", "torchvision==0.23.0"] if kept else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "cuda", "asked_for"),
+    [
+        (JETSON, "'12.6'", "-c .venv-clmf/kept.txt"),
+        (JETSON, "None", "-r requirements-torch.txt"),
+        (PC, "'12.6'", "-r requirements-torch.txt"),
+    ],
+)
+def test_which_torch_is_asked_for(sh, venv, model, cuda, asked_for):
+    add_package(venv, "torch", "2.8.0", f"cuda = {cuda}\n")
+    env = add_package(venv, "opencv-python", "4.11.0.86")
+    said = sh("install_clmf", model, **env)
+    first, *_ = commands(venv)
+    assert first.endswith(f"-r requirements-clmf.txt {asked_for}")
+    assert ("torch cannot use the GPU yet" in said) == (model == JETSON and cuda == "None")
+    assert (venv / "ready").exists()
+
+
+def test_torch_is_named_only_where_setup_can_leave_it_out():
+    named = re.compile(r"^torch", re.MULTILINE)
+    pages = {path.name: path.read_text() for path in ROOT.glob("requirements*.txt")}
+    assert [name for name, page in pages.items() if named.search(page)] == ["requirements-torch.txt"]
+
+
+def test_requirements_know_the_jetson_and_the_blinka_that_hides_rpi_lgpio():
+    markers = pytest.importorskip("packaging.requirements")
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = [markers.Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
+    pi = {"platform_system": "Linux", "python_version": "3.11", "platform_release": "6.12.25+rpt-rpi-2712"}
+    jetson = {"platform_system": "Linux", "python_version": "3.10", "platform_release": "5.15.148-tegra"}
+
+    def gpio(machine):
+        return {each.name for each in wanted if "GPIO" in each.name.upper() and each.marker.evaluate(machine)}
+
+    assert gpio(pi) == {"rpi-lgpio"}
+    assert gpio(jetson) == {"Jetson.GPIO"}
+    (blinka,) = (each for each in wanted if each.name == "Adafruit-Blinka")
+    assert not blinka.specifier.contains("9.2.0")
+
+
+def test_an_unknown_part_is_refused():
+    done = subprocess.run(["bash", ROOT / "tools" / "setup.sh", "camera"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("there is no part 'camera'")) == (2, 1)
