@@ -1,5 +1,6 @@
 """tools/setup.sh: what it decides on which machine.  Its functions are sourced; what they call are stand-ins."""
 
+import ast
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+from support.floors import SOURCES, parse
 from support.places import ROOT
 
 INSTALLED = """\
@@ -139,6 +141,28 @@ def test_the_versions_are_those_of_the_project():
     assert 'requires-python = ">=3.10"' in page
     assert 'target-version = "py310"' in page
     assert "--target=3.10-" in (ROOT / "Makefile").read_text()
+
+
+def bases_of_generic_tuples(tree):
+    """Return where the NamedTuple of each generic one comes from."""
+    imported = {
+        alias.asname or alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    bases = [[ast.unparse(base).split("[")[0] for base in node.bases] for node in ast.walk(tree)
+             if isinstance(node, ast.ClassDef)]  # fmt: skip
+    return [imported["NamedTuple"] for names in bases if {"NamedTuple", "Generic"} <= set(names)]
+
+
+def test_no_tuple_is_generic_as_python_3_10_cannot():
+    """What vermin does not see: typing.NamedTuple can be generic from 3.11 on."""
+    assert bases_of_generic_tuples(
+        ast.parse("from typing import Generic, NamedTuple\nclass A(NamedTuple, Generic[T]): pass")
+    ) == ["typing"]
+    for path in SOURCES:
+        assert "typing" not in bases_of_generic_tuples(parse(path)), path
 
 
 def test_what_is_ready_is_left_alone_until_its_files_change(sh, tmp_path, venv):
