@@ -82,7 +82,9 @@ def test_a_name_in_full_is_meant_before_a_part():
 
 
 def test_no_default_is_a_sentence():
-    with pytest.raises(ValueError, match=r"^no sound device can play; connect one"):
+    with pytest.raises(
+        ValueError, match=r"^no sound device can play \(there is none\); connect one, .* --set tone=simulated$"
+    ):
         choose({}, "", None)
 
 

@@ -114,7 +114,9 @@ def choose(devices: dict[int, str], wanted: str, default: int | None) -> int:
     """
     if not wanted:
         if default is None:
-            raise ValueError("no sound device can play; connect one, or try without: --set tone=simulated")
+            raise ValueError(
+                "no sound device can play (there is none); connect one, or try without: --set tone=simulated"
+            )
         return default
     if wanted.isdecimal():
         found = [number for number in devices if number == int(wanted)]
