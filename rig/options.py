@@ -11,7 +11,7 @@ from typing_extensions import NamedTuple  # that of Python 3.10 cannot be generi
 
 from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
-from rig.errors import SettingsError
+from rig.errors import LogError, SettingsError
 from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
 from rig.files.session_tables import cut_short
