@@ -6,6 +6,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -62,7 +63,8 @@ class OpenCVCameraStream:
         began_s = time.monotonic()
         for _ in range(FIRST_FRAMES):
             good, image = self._camera.read()
-        self._arrivals.see_first(self._stamp_s(), began_s, time.monotonic(), FIRST_FRAMES)
+        is_file = Path(source).is_file()
+        self._arrivals.see_first(self._stamp_s(), began_s, time.monotonic(), FIRST_FRAMES, is_file)
         if not good:
             self._camera.release()
             raise CameraError(f"opencv_source = {source}: the camera opens but gives no image")

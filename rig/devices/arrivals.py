@@ -29,7 +29,7 @@ class Arrivals:
         self._returned_s: float | None = None
         self._catching_up = False
 
-    def see_first(self, stamp_s: float, began_s: float, now_s: float, n_frames: int) -> None:
+    def see_first(self, stamp_s: float, began_s: float, now_s: float, n_frames: int, is_file: bool = False) -> None:
         """Learn from the first frames what kind of source this is.
 
         Parameters
@@ -40,9 +40,11 @@ class Arrivals:
             Before and after they were read.
         n_frames : int
             A file gives as many as one likes at once, a camera does not.
+        is_file : bool
+            The source is certainly a file.  What only reads one, as a pipeline may, is known by its speed.
         """
         self._has_stamps = now_s - STAMP_WITHIN_S < stamp_s <= now_s
-        self._is_live = now_s - began_s >= LIVE * (n_frames - 1) * self._period_s
+        self._is_live = not is_file and now_s - began_s >= LIVE * (n_frames - 1) * self._period_s
         self._returned_s = now_s
 
     @property
