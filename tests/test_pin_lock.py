@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from rig.devices import outputs
-from rig.devices.outputs import PinLock, lock_folder
+from rig.devices import pin_lock
+from rig.devices.pin_lock import PinLock, lock_folder
 from rig.errors import OutputError
 
 
@@ -22,7 +22,7 @@ def lock(tmp_path, monkeypatch):
 def test_it_lies_in_a_fixed_place(tmp_path, monkeypatch):
     monkeypatch.delenv("CLOPY_LOCK_DIR", raising=False)
     first, second = tmp_path / "run", tmp_path / "var"
-    monkeypatch.setattr(outputs, "LOCK_FOLDERS", (first, second))
+    monkeypatch.setattr(pin_lock, "LOCK_FOLDERS", (first, second))
     with pytest.raises(OutputError, match=f"neither {first} nor {second}"):
         lock_folder()
     second.mkdir()
@@ -34,7 +34,7 @@ def test_it_lies_in_a_fixed_place(tmp_path, monkeypatch):
 
 
 def test_the_place_is_that_of_the_system():
-    assert [str(folder) for folder in outputs.LOCK_FOLDERS] == ["/run/lock", "/var/lock"]
+    assert [str(folder) for folder in pin_lock.LOCK_FOLDERS] == ["/run/lock", "/var/lock"]
 
 
 def test_the_second_is_told_who_is_first(lock):

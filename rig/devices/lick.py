@@ -8,7 +8,7 @@ import time
 import warnings
 from typing import Any, Protocol
 
-from rig.devices.valve_guard import WRONG_PINMUX, WrongLibraryError, import_gpio, is_jetson, mending
+from rig.devices.gpio import WRONG_PINMUX, WrongLibraryError, import_gpio, is_jetson, mending
 from rig.errors import LickError
 from rig.events import Events
 from rig.protocol.tally import Tally
