@@ -232,6 +232,8 @@ class Outputs:
 
     def _watch_the_valve(self) -> None:
         """End a guard that does not close the valve in time, whatever the loop is waiting for; a thread."""
+        if self._settings.realtime:
+            realtime.ask(realtime.GUARD)  # it stands in for the guard; where it is refused, --check has said so
         while self._guard.poll() is None:
             stuck_at_s = self._watch.stuck_at_s()
             wait_s = None if stuck_at_s is None else max(0.0, stuck_at_s - time.monotonic())

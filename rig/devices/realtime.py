@@ -1,9 +1,9 @@
 """Real-time scheduling: other programs cannot delay guard, camera and loop, where the system allows it.
 
 Linux schedules threads.  A thread under SCHED_FIFO runs before all normal ones, and before those of a lower number, for
-as long as it has something to do.  The guard has the highest number of the three: it ends a pulse, and takes all pins
-low, even while a loop that hangs takes a core for itself.  The kernel keeps 5 % of each core for normal threads, so
-such a loop does not lock the computer.
+as long as it has something to do.  The guard has the highest number of the three, as has the thread that watches it: it
+ends a pulse, and takes all pins low, even while a loop that hangs takes a core for itself.  The kernel keeps 5 % of
+each core for normal threads, so such a loop does not lock the computer.
 
 The other threads of the script get a lower number than the loop, and not none: each of them may hold Python's lock, and
 while other programs keep it from running with that, the loop waits.  Measured with four busy programs on two cores, p99
