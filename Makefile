@@ -1,9 +1,10 @@
 # make setup      system packages, .venv (CLNF), .venv-clmf (CLMF), what the rig needs in them
 # make run        a short simulated CLNF session
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
-# make test       installs what only tests need, then lint, types, tests: what CI runs
+# make test       installs what only tests need, then lint, types, documentation, tests: what CI runs
+# make docs       makes a site of README.md and docs, in site/; dead links fail
 # make torture    every promise of the rig, many times (half an hour)
-# make test-picamera2   builds libcamera's virtual camera (minutes, once), and runs the real picamera2 on it
+# make test-picamera2   runs the real picamera2 on libcamera's virtual camera, where there is one: CONTRIBUTING.md, Tests
 # make bench      speed, next to what must be reached and a reference
 
 PYTHON ?= python3
@@ -12,12 +13,13 @@ CLMF := .venv-clmf/bin
 READY := .venv/ready
 TESTS := .venv/ready-for-tests
 SOURCES := $(wildcard *.py) rig brain behavior benchmarks tools tests
+DOCS := .venv-docs/ready
 CLMF_READY := .venv-clmf/ready
 CLMF_TESTS := .venv-clmf/ready-for-tests
 # Why CLMF cannot run here: on a Raspberry Pi, or where Python is too new for DeepLabCut-Live.
 NO_CLMF := $(shell PYTHON=$(PYTHON) tools/setup.sh no-clmf)
 
-.PHONY: setup run run-clmf test lint test-clnf test-clmf test-picamera2 torture bench
+.PHONY: setup run run-clmf test lint docs test-clnf test-clmf test-picamera2 torture bench
 
 setup:
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -34,6 +36,9 @@ $(CLMF_READY): requirements.txt requirements-clmf.txt requirements-torch.txt too
 $(CLMF_TESTS): requirements.txt requirements-clmf.txt requirements-torch.txt requirements-dev.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh clmf tests
 
+$(DOCS): requirements-docs.txt tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh docs
+
 run: $(READY)
 	tools/run_demo.sh brain/cla_reward_punish_1roi.py
 
@@ -46,7 +51,10 @@ lint: $(TESTS)
 	$(VENV)/mypy
 	$(VENV)/vermin --quiet --no-tips --violations --target=3.10- --exclude str.decode $(SOURCES)
 
-test: lint test-clnf test-clmf
+test: lint docs test-clnf test-clmf
+
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 test-clnf: $(TESTS)
 	$(VENV)/pytest --ignore tests/clmf -m "not alone"

@@ -100,7 +100,7 @@ def test_a_user_without_permission_is_told_which_group(settings, tmp_path, monke
     files = {"RPi/__init__.py": "", "RPi/GPIO/__init__.py": f"raise RuntimeError({said!r})"}
     write_modules(tmp_path, files, monkeypatch)
     with pytest.raises(
-        OutputError, match=r"on a Jetson join the group gpio and install its udev rule \(README"
+        OutputError, match=r"on a Jetson join the group gpio and install its udev rule \(docs/jetson.md"
     ) as caught:
         Outputs(settings(outputs="gpio"), Events())
     assert "apt" not in str(caught.value)

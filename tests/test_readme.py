@@ -1,4 +1,4 @@
-"""The README and the pages next to it are true: commands run, tables are those of the code, named files exist."""
+"""The README and the pages in docs are true: commands run, tables are those of the code, files and links exist."""
 
 import ast
 import os
@@ -24,9 +24,16 @@ def section(text, title):
     return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-README = page("README.md")
-COMMANDS = [line for block in re.findall(r"```runnable\n(.*?)```", README, re.S) for line in block.splitlines()]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/hardware_checklist.md")
+README, FILES, SETTINGS = (page(name) for name in ("README.md", "docs/files.md", "docs/settings.md"))
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+)
+BLOCKS = [block for name in PAGES for block in re.findall(r"```runnable\n(.*?)```", page(name), re.S)]
+COMMANDS = sorted({line for block in BLOCKS for line in block.splitlines()})
+LONGEST_README = 150  # lines: it is the door, the rooms are in docs
 TOP_FOLDERS = ("brain", "behavior", "rig", "tests", "tools", "docs", "models", "benchmarks")
 TO_BE_WRITTEN = {"MyCameraStream.py"}  # by whoever adds a camera
 OLD_COMMANDS = {"rig.outputs", "rig.lick", "rig.tone_player", "rig.pose", "rig.session_log"}  # the changelog names them
@@ -38,7 +45,19 @@ def named_files(text):
     names = IN_CODE_MARKS.findall(text)
     named = {name for name in names if re.fullmatch(r"[\w/.-]+\.(?:py|ini|md|cff|sh|pt)", name) or name == "LICENSE"}
     named |= {name for name in names if re.fullmatch(rf"(?:{'|'.join(TOP_FOLDERS)})/[\w/.-]*", name)}
-    return named | {target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("https://")}
+    return named
+
+
+def links(text):
+    """Return where the links and pictures of a page lead, (file, anchor), but for those to the web."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.S))
+    return {tuple(target.partition("#")[::2]) for target in targets if not target.startswith("https://")}
+
+
+def anchors(text):
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def named_modules(text):
@@ -62,7 +81,7 @@ def test_there_are_commands():
 def test_the_session_is_read_as_shown(run):
     assert run(settings=run.short | {"total_trials": "1"}).returncode == 0
     (folder,) = run.data.glob("m1/*")
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    (block,) = re.findall(r"```python\n(.*?)```", FILES, re.S)
     assert block.count('"SESSION"') == 1
     code = block.replace('"SESSION"', repr(str(folder)))
     code += "assert session.images[0:10].shape == (10, 128, 128, 3)\nprint(*session.trials.dtype.names, sep=', ')"
@@ -72,7 +91,7 @@ def test_the_session_is_read_as_shown(run):
 
 
 def test_tables_of_settings_are_those_of_the_code():
-    tables = README.split("<!-- settings -->\n")[1].split("\n<!-- end of settings -->")[0]
+    tables = SETTINGS.split("<!-- settings -->\n")[1].split("\n<!-- end of settings -->")[0]
     assert tables == markdown_tables(), "run: python -m rig.settings"
 
 
@@ -81,6 +100,23 @@ def test_every_file_that_a_page_names_is_there(name):
     folder = (ROOT / name).parent
     absent = {file for file in named_files(page(name)) if not (ROOT / file).exists() and not (folder / file).exists()}
     assert absent - TO_BE_WRITTEN == set()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name):
+    for file, anchor in links(page(name)):
+        target = (ROOT / name).parent / file if file else ROOT / name
+        assert target.is_file(), file
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), f"{file}#{anchor}"
+
+
+def test_every_page_is_one_click_from_the_readme():
+    linked = {file for file, _ in links(README)}
+    assert [name for name in PAGES if name != "README.md" and name not in linked] == []
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) < LONGEST_README
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -115,7 +151,7 @@ def test_every_room_stands_on_a_floor_of_the_plan():
 def test_pages_agree_on_how_long_the_torture_takes():
     said = [
         re.findall(r"\w+(?: \w+)? an hour", page(name))
-        for name in ("README.md", "Makefile", "tests/support/promises.py")
+        for name in ("docs/safety.md", "Makefile", "tests/support/promises.py")
     ]
     assert said[0] == said[1] == said[2]
     assert len(said[0]) == 1
@@ -130,7 +166,7 @@ def test_columns_are_described(script):
         if isinstance(node, ast.Assign) and node.targets[0].id == "COLUMNS"
     ]
     for name in columns:
-        assert f"\n| {name} |" in README or f"`{name}` (" in README, name
+        assert f"\n| {name} |" in FILES or f"`{name}` (" in FILES, name
 
 
 def test_driver_as_described():

@@ -240,7 +240,7 @@ def test_any_settings_load_or_are_refused_in_sentences(overrides):
 def table_rows():
     """Return {key: (group, experiments, unit, default, meaning)} of the tables of all settings."""
     rows = {}
-    for part in markdown_tables().split("### ")[1:]:
+    for part in markdown_tables().split("## ")[1:]:
         group, *lines = part.strip().splitlines()
         for line in lines[3:]:
             key, *cells = (cell.strip() for cell in line.strip("|").split(" | "))

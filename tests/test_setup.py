@@ -91,6 +91,11 @@ def test_what_only_tests_need_is_not_installed_on_a_rig(sh, model, more):
     assert set(sh("packages_for clnf tests", model).split()) >= packages | TESTS_ONLY
 
 
+def test_the_documentation_needs_no_package_of_the_rig(sh):
+    assert sh("packages_for docs", PI).split() == ["python3", "python3-venv"]
+    assert sh("for part in clnf clmf docs; do folder_of $part; done").split() == [".venv", ".venv-clmf", ".venv-docs"]
+
+
 @pytest.mark.parametrize("server", ["pipewire-pulse", "pipewire-alsa", "pipewire-audio"])
 def test_tests_do_not_push_out_the_sound_server_of_a_desktop(sh, server):
     sh.installed.write_text(INSTALLED + f"installed {server},\n")

@@ -1,4 +1,4 @@
-"""Make the pictures of the README, in docs.
+"""Make the pictures in docs.
 
     .venv/bin/python tools/screenshots.py
 

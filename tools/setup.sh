@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the rig needs: system packages (apt, with sudo where needed), .venv for CLNF, .venv-clmf for CLMF.
 # Harmless when repeated: what is there stays, and where nothing is missing, nothing is said.
-#     tools/setup.sh [clnf] [clmf] [tests]
-# Without a word: clnf, and clmf where it can run.  tests: what only `make test` needs, for the parts named with it.
+#     tools/setup.sh [clnf] [clmf] [docs] [tests]
+# Without a word: clnf, and clmf where it can run.  docs: what makes the site of the documentation, in .venv-docs.
+# tests: what only `make test` needs, for the parts named with it.
 #     tools/setup.sh no-clmf            prints why CLMF cannot run here; nothing where it can
 set -euo pipefail
 
@@ -25,7 +26,7 @@ python_of() {   # FOLDER PART: the Python of this environment, or the one that i
     if [[ -x $1/bin/python ]] && serves "$2" "$1/bin/python"; then echo "$1/bin/python"; else echo "$PYTHON"; fi
 }
 
-folder_of() { if [[ $1 == clmf ]]; then echo .venv-clmf; else echo .venv; fi; }
+folder_of() { if [[ $1 == clnf ]]; then echo .venv; else echo ".venv-$1"; fi; }
 
 why_not() {   # PART: why it cannot run here; nothing where it can, or where there is no Python yet
     local python cure=""
@@ -50,7 +51,12 @@ check_python() {   # PART...: refuse what cannot run, before anything is downloa
 # ---- system packages
 
 packages_for() {   # PART...: the system packages that they need, one a line
-    local packages=(python3 python3-venv python3-dev gcc libc6-dev portaudio19-dev libgl1 libglib2.0-0)
+    local packages=(python3 python3-venv)
+    if [[ $* == docs ]]; then
+        printf '%s\n' "${packages[@]}"
+        return
+    fi
+    packages+=(python3-dev gcc libc6-dev portaudio19-dev libgl1 libglib2.0-0)
     packages+=(libasound2-plugins)   # the way to PipeWire or PulseAudio
     if on_pi; then packages+=(python3-picamera2 python3-rpi-lgpio python3-lgpio python3-pyaudio); fi
     if on_pi || on_jetson; then packages+=(i2c-tools); fi
@@ -153,9 +159,16 @@ install_clmf() {
     pip .venv-clmf install --no-deps "opencv-python==$version"
     if on_jetson; then
         jetson_pins .venv-clmf
-        [[ -s .venv-clmf/kept.txt ]] || echo "torch cannot use the GPU yet: README, On a Jetson, step 1"
+        [[ -s .venv-clmf/kept.txt ]] || echo "torch cannot use the GPU yet: docs/jetson.md, step 1"
     fi
     touch .venv-clmf/ready
+}
+
+install_docs() {
+    if is_ready .venv-docs ready requirements-docs.txt; then return; fi
+    make_venv .venv-docs docs
+    pip_install .venv-docs requirements-docs.txt
+    touch .venv-docs/ready
 }
 
 install_tests() {   # FOLDER
@@ -209,8 +222,8 @@ main() {
         case $part in
             no-clmf) why_not clmf; return ;;
             tests) tests=tests ;;
-            clnf | clmf) parts+=("$part") ;;
-            *) echo "$0: there is no part '$part'; known are clnf, clmf and tests" >&2; exit 2 ;;
+            clnf | clmf | docs) parts+=("$part") ;;
+            *) echo "$0: there is no part '$part'; known are clnf, clmf, docs and tests" >&2; exit 2 ;;
         esac
     done
     if ((${#parts[@]} == 0)); then mapfile -t parts < <(default_parts); fi

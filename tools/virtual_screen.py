@@ -1,4 +1,4 @@
-"""A screen in memory (Xvfb), for tests, benchmarks and the pictures of the README."""
+"""A screen in memory (Xvfb), for tests, benchmarks and the pictures in docs."""
 
 import os
 import subprocess

@@ -18,7 +18,7 @@ MISSING_GPIO = (
 )
 NOT_ALLOWED = (
     "this user may not use the pins ({reason}); on a Jetson join the group gpio and install its udev rule "
-    "(README, On a Jetson, step 1), then log in again"
+    "(docs/jetson.md, step 1), then log in again"
 )
 ORIGINAL = (
     "this is the original RPi.GPIO, with which no kernel releases a pin: a killed guard would leave the valve open; "
@@ -26,7 +26,7 @@ ORIGINAL = (
 )
 WRONG_PINMUX = (
     "pin {pin} does not {verb}, because this Jetson's pinmux has it as an {kind}; until the next start "
-    "'{command}' mends that, and a pinmux overlay does for good (README, On a Jetson, step 2)"
+    "'{command}' mends that, and a pinmux overlay does for good (docs/jetson.md, step 2)"
 )
 UNKNOWN_PINMUX = (
     "it is unknown whether the pins drive, because this Jetson's pinmux could not be read ({reason}); "

@@ -1,4 +1,4 @@
-"""`python -m rig.settings` prints the tables of all settings that the README shows."""
+"""`python -m rig.settings` prints the tables of all settings that docs/settings.md shows."""
 
 from rig.settings.table import markdown_tables
 

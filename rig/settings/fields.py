@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES, COMPUTER = (
     "Camera", "Cortex", "Paw", "Trials", "Tone", "Water", "Pins", "Lick sensor", "Files", "Computer",
 )  # fmt: skip
-"""What a user sets, in the order of the README's tables."""
+"""What a user sets, in the order of the tables in docs/settings.md."""
 
 
 LONGEST_NAME, LONGEST_PATH = 255, 3800

@@ -1,4 +1,4 @@
-"""The tables of all settings that the README shows."""
+"""The tables of all settings that docs/settings.md shows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +22,7 @@ def markdown_tables(models: Iterable[type[RigSettings]] = EXPERIMENTS) -> str:
     for group in GROUPS:
         rows = [row(key, field, models) for key, field in fields.items() if group_of(field) == group]
         head = ["| key | experiments | unit, form | default | meaning |", "|---|---|---|---|---|"]
-        parts.append("\n".join([f"### {group}", "", *head, *rows]))
+        parts.append("\n".join([f"## {group}", "", *head, *rows]))
     return "\n\n".join(parts)
 
 
