@@ -64,7 +64,12 @@ def GetConfigValues(data_dir: str | Path) -> dict[str, str]:
         raise KeyError(f"{path} has no [configsection] with a line 'config = NAME OF A SECTION'")
     if name not in parser:
         raise KeyError(f"{path} has no section [{name}], which its [configsection] names")
-    return dict(parser[name])
+    return {key: one_percent(text) for key, text in parser[name].items()}
+
+
+def one_percent(text: str) -> str:
+    """Return a value of an INI file as it is meant: `%%` is a percent sign, as for `ConfigParser`, and so is `%`."""
+    return text.replace("%%", "%")
 
 
 def generate_seeds(

@@ -3,7 +3,7 @@
 import argparse
 import difflib
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,7 +19,7 @@ from rig.files.space import check_data_root, missing_after_a_kill_s, nearest_fol
 from rig.protocol.trials import Course, open_course
 from rig.settings.common import RigSettings
 from rig.settings.fields import is_file_of_ours
-from rig.settings.loading import add_config_arguments, load, parse_overrides
+from rig.settings.loading import add_config_arguments, choose_section, load, parse_overrides, said_of_the_original
 from rig.terminal import console, print_banner
 
 SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
@@ -104,7 +104,9 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     """
     args = parse(model, doc, arguments)
     config = Path(args.config).expanduser()
-    settings, unused = load(model, config, args.section, overrides_of(args, model))
+    section, sentence = choose_section(model, config, args.section)
+    overrides = overrides_of(args, model)
+    settings, unused = load(model, config, section, overrides)
     if args.fast and not CameraFactory.driver(settings.vid_source).can_be_fast:
         raise SettingsError(
             f"--fast: vid_source = {settings.vid_source} gives frames at its own pace; only a simulated camera "
@@ -113,13 +115,14 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     refuse_water_of_a_replay(settings, parse_overrides(args.set))
     simulated = simulated_devices(settings)
     print_banner(simulated)
-    if unused:
-        console.print(f"not used by this experiment: {', '.join(unused)}", soft_wrap=True)
+    if sentence:
+        console.print(sentence, soft_wrap=True)
+    say_what_is_not_used(said_of_the_original(model, config, section, overrides, unused), unused)
     dose, trials = dose_of(settings, config), open_course(settings.plan(), args.baseline)
     if settings.reward_ul is not None:
         not_used = f"reward_s = {settings.reward_s:g} is not used, because reward_ul is set"
         console.print(f"a reward is {dose.describe()}; {not_used}", soft_wrap=True)
-    known = (settings, config, args.section, not args.no_window, args.fast, args.baseline, trials, dose, simulated)
+    known = (settings, config, section, not args.no_window, args.fast, args.baseline, trials, dose, simulated)
     if args.check:
         return Options(*known, "", 0.0, check=True)
     check_data_root(settings, args.baseline)
@@ -131,6 +134,13 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         raise SettingsError(f"mouse ID {mouse_id!r}: this is the name of a file below data_root; choose another ID")
     today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
     return Options(*known, mouse_id, today_ul, check=False)
+
+
+def say_what_is_not_used(of_the_original: Sequence[str], unused: Sequence[str]) -> None:
+    """Print what became of a section of the original, or else the keys that this experiment does not need."""
+    lines = of_the_original or ([f"not used by this experiment: {', '.join(unused)}"] if unused else [])
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def refuse_water_of_a_replay(settings: RigSettings, overrides: Mapping[str, str]) -> None:

@@ -22,7 +22,8 @@ from rig.protocol.trials import FAIL, SUCCESS, Course, Step
 from rig.screen.summary_table import print_summaries
 from rig.screen.window import NoWindow, Preview, Window, open_window
 from rig.settings.common import RigSettings
-from rig.settings.ini import save_lines, to_strings
+from rig.settings.ini import own_settings, save_lines, to_strings
+from rig.settings.original import placed_by_us
 from rig.terminal import console
 from roi_manager import Circle, Rect
 
@@ -242,8 +243,10 @@ def keep_places(options: Options[RigSettings], moved: Sequence[Roi]) -> None:
         )
         return
     before, after = (to_strings(settings) for settings in (options.settings, options.settings.with_places(moved)))
+    lines = {k: v for k, v in after.items() if before.get(k) != v}
+    lines |= placed_by_us(own_settings(options.config).get(options.section, {}), [roi.name for roi in moved])
     try:
-        save_lines(options.config, options.section, {k: v for k, v in after.items() if before.get(k) != v})
+        save_lines(options.config, options.section, lines)
     except OSError as error:
         console.print(
             f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})", soft_wrap=True

@@ -160,4 +160,4 @@ def test_the_programs_of_the_rig_are_found():
 def test_keys_of_the_original_are_reported_in_one_line(run, config):
     add_to_section(config, "var_threshold = 3\nspont_sess_duration = 2\n")
     done = finished(run("--config", str(config)))
-    assert "not used by this experiment: spont_sess_duration, var_threshold" in done.stdout
+    assert "  not used    spont_sess_duration, var_threshold\n" in done.stdout

@@ -6,13 +6,13 @@ import pytest
 
 import helper as clh
 from rig.disk import replace_file
-from rig.options import Options
 from rig.session import keep_places
 from rig.settings.ini import save_lines, save_session_copy, to_text
 from rig.settings.loading import load
 from rig.settings.one_roi import OneRoiSettings
 from rig.settings.two_roi import TwoRoiSettings
 from roi_manager import Rect
+from support.options import options_of
 from support.places import SECTION
 
 TWO = TwoRoiSettings.section
@@ -63,11 +63,21 @@ def test_a_copy_is_read_by_a_plain_configparser(config, tmp_path):
     assert dict(plain[TWO]).keys() >= {"framerate", "seeds_mm", "data_root"}
 
 
-def test_a_percent_sign_is_read_without_interpolation(config, tmp_path):
-    save_session_copy(with_rule(config, "M1_L % M1_R"), tmp_path / "copy.ini")
-    plain = ConfigParser(interpolation=None)
-    plain.read(tmp_path / "copy.ini")
+@pytest.mark.parametrize("rule", ["M1_L % M1_R", "M1_L %% M1_R"])
+def test_a_percent_sign_means_the_same_to_us_and_to_a_plain_configparser(config, tmp_path, rule):
+    cfg = with_rule(config, rule)
+    assert cfg.roi_operation == "M1_L % M1_R"
+    save_session_copy(cfg, tmp_path / "config.ini")
+    plain = ConfigParser()
+    plain.read(tmp_path / "config.ini")
     assert plain[TWO]["roi_operation"] == "M1_L % M1_R"
+    assert clh.GetConfigValues(tmp_path)["roi_operation"] == "M1_L % M1_R"
+
+
+def test_two_percent_signs_of_the_command_line_come_back(config, tmp_path):
+    cfg = load(OneRoiSettings, config, SECTION, {"opencv_source": "a%%b%c", "seed": "1"})[0]
+    save_session_copy(cfg, tmp_path / "copy.ini")
+    assert load(OneRoiSettings, tmp_path / "copy.ini", SECTION, {})[0] == cfg
 
 
 def test_text_never_has_a_line_break():
@@ -101,12 +111,6 @@ def test_places_are_saved_through_a_link(config):
 MOVED = Rect("M1_L", x=1, y=2, w=8, h=8)
 
 
-def options_of(config):
-    cfg = load(OneRoiSettings, config, SECTION, {"seed": "1"})[0]
-    rest = dict.fromkeys(set(Options._fields) - {"settings", "config", "section"})
-    return Options(settings=cfg, config=config, section=SECTION, **rest)
-
-
 def archived(tmp_path, config):
     """Make the folder of a recorded session with this configuration."""
     folder = tmp_path / "20260101000000"
@@ -117,7 +121,7 @@ def archived(tmp_path, config):
 
 
 def test_a_place_is_saved_in_the_users_configuration(config):
-    keep_places(options_of(config), [MOVED])
+    keep_places(options_of(config, SECTION), [MOVED])
     assert "m1_l = 1,2,8,8" in config.read_text()
 
 
@@ -128,12 +132,12 @@ def test_the_configuration_of_a_recorded_session_stays_as_it_is(config, tmp_path
     if through_a_link:
         used = tmp_path / "link.ini"
         used.symlink_to(copy)
-    keep_places(options_of(used), [MOVED])
+    keep_places(options_of(used, SECTION), [MOVED])
     assert copy.read_bytes() == before
     said = f"{used}: this is the configuration of a recorded session, so it stays as it is"
     assert said in capsys.readouterr().out
 
 
 def test_nothing_is_said_where_nothing_was_moved(config, tmp_path, capsys):
-    keep_places(options_of(archived(tmp_path, config)), [])
+    keep_places(options_of(archived(tmp_path, config), SECTION), [])
     assert capsys.readouterr().out == ""

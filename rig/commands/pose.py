@@ -10,7 +10,7 @@ from CameraFactory import CameraFactory
 from rig.devices.pose import open_pose
 from rig.ending import run
 from rig.settings.clmf import ClmfSettings
-from rig.settings.loading import add_config_arguments, load, parse_overrides
+from rig.settings.loading import add_config_arguments, choose_section, load, parse_overrides
 
 
 def main() -> int:
@@ -19,7 +19,9 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=100, help="how many to time (default 100)")
     add_config_arguments(parser, ClmfSettings.section)
     args = parser.parse_args()
-    settings, _ = load(ClmfSettings, Path(args.config).expanduser(), args.section, parse_overrides(args.set))
+    config = Path(args.config).expanduser()
+    section, _ = choose_section(ClmfSettings, config, args.section)
+    settings, _ = load(ClmfSettings, config, section, parse_overrides(args.set))
     width, height = settings.resolution
     images = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), np.uint8)
     times_ms = []

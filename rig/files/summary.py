@@ -99,7 +99,7 @@ def summarize(
         latency_of_first_frames_ms="median {:.2f}, p99 {:.2f}".format(*times.latency_ms(FIRST_FRAMES)),
         ended_by=ended_by,
     )
-    return to_strings(settings) | values._asdict()
+    return to_strings(settings) | settings.further_values() | values._asdict()
 
 
 def add_summary_row(settings: RigSettings, values: Mapping[str, Any]) -> None:

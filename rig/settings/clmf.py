@@ -77,6 +77,10 @@ class ClmfSettings(RigSettings):
         x, y = self.placed.get(name, getattr(self, f"{which}_center"))
         return round(x), round(y), max(1, round(getattr(self, f"{which}_radius_mm") * self.ppmm))
 
+    def further_values(self) -> dict[str, str]:
+        """Return the radii in px, as summaries of the original have them."""
+        return {f"{which}_radius": str(self.circle(f"{which}_roi")[2]) for which in ("start", "target")}
+
     def contradictions(self) -> Iterable[str]:
         """Yield a sentence for every setting that is valid by itself but not together with the others."""
         yield from super().contradictions()

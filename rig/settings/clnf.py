@@ -12,8 +12,9 @@ from pydantic import Field
 
 from helper import Position, generate_seeds
 from rig.settings.common import CameraSettings, RigSettings
-from rig.settings.fields import CORTEX, TRIALS, Box, Place, Sites, SizeInMm, setting
+from rig.settings.fields import CORTEX, TRIALS, Box, Place, Site, Sites, SizeInMm, setting
 from rig.settings.sentences import nearest
+from rig.settings.sites import STANDARD_SITES_MM
 
 
 class CortexSettings(CameraSettings):
@@ -23,7 +24,10 @@ class CortexSettings(CameraSettings):
     bregma: Place = setting(CORTEX, "bregma in the image", "row, col px")
     nose: Literal["u", "d", "l", "r"] = setting(CORTEX, "where the nose points: up, down, left, right", default="u")
     seeds_mm: Sites = setting(
-        CORTEX, "cortical sites, lateral and anterior of bregma", 'JSON {"name": {"ML": mm, "AP": mm}}'
+        CORTEX,
+        "cortical sites, lateral and anterior of bregma",
+        'JSON {"name": {"ML": mm, "AP": mm}}',
+        {name: Site(ML=ml, AP=ap) for name, (ml, ap) in STANDARD_SITES_MM.items()},
     )
 
     def seeds(self) -> dict[str, dict[str, int]]:
@@ -61,7 +65,7 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Return the sites of seeds_mm and the ROIs that the experiment names."""
         names = re.findall(r"[^\W\d]\w*", values.get(cls.own_key, ""))
         with contextlib.suppress(json.JSONDecodeError):  # reported where the value itself is checked
-            sites = json.loads(values.get("seeds_mm", "{}"))
+            sites = json.loads(values["seeds_mm"]) if "seeds_mm" in values else STANDARD_SITES_MM
             names += [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
         return {name.lower() for name in names}
 

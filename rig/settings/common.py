@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from helper import SessionType
 from rig.protocol.trials import Plan
+from rig.settings import original
 from rig.settings.fields import (
     CAMERA,
     COMPUTER,
@@ -161,7 +162,8 @@ class RigSettings(CameraSettings):
     summary_file: FileName = setting(FILES, "one row per session, below data_root", "file name", "expt_summary.csv")
     summary_header: Names = setting(
         FILES,
-        "columns of the summary: settings and " + ", ".join(sorted(SummaryValues._fields)),
+        f"columns of the summary: settings and {', '.join(sorted(SummaryValues._fields))}; "
+        "CLMF also start_radius, target_radius (px)",
         "names",
         ("mouse_id", "session", "start", "duration", "trials", "rewards", "session_type"),
     )
@@ -264,6 +266,10 @@ class RigSettings(CameraSettings):
         """Return {name: (x, y, w, h) px} of the ROIs whose light is measured; nothing where it is not."""
         return {}
 
+    def further_values(self) -> dict[str, str]:
+        """Return what the summary can hold besides settings and `SummaryValues`, {name: text}."""
+        return {}
+
     def max_frame_age_s(self) -> float:
         """Return how old a frame may be when it is decided on, s."""
         return 2 * self.frame_period_s() if self.max_frame_age_ms is None else self.max_frame_age_ms / 1e3
@@ -311,7 +317,8 @@ class RigSettings(CameraSettings):
         """Yield a sentence for every setting that is valid by itself but not together with the others."""
         if not is_driver(self.vid_source):
             known = ", ".join(sorted(path.stem for path in ROOT.glob("*Stream.py")))
-            yield f"vid_source = {self.vid_source}: there is no camera of this name; known are {known}"
+            why = original.camera(self.vid_source) or f"there is no camera of this name; known are {known}"
+            yield f"vid_source = {self.vid_source}: {why}"
         yield from self._pin_contradictions()
         longest = max(("reward_delay", "audio_delay"), key=lambda key: getattr(self, key))
         for key in ("initial_rest_dur", "success_rest_dur", "fail_rest_dur"):
@@ -330,7 +337,7 @@ class RigSettings(CameraSettings):
     def _summary_that_cannot_be(self) -> Iterable[str]:
         if is_file_of_ours(self.summary_file):
             yield f"summary_file = {self.summary_file}: this is the name of another file of the rig; choose another one"
-        allowed = set(SummaryValues._fields) | type(self).model_fields.keys()
+        allowed = {*SummaryValues._fields} | type(self).model_fields.keys() | self.further_values().keys()
         for name in self.summary_header:
             if name not in allowed:
                 yield f"summary_header = ... {name} ...: there is no such value{nearest(name, allowed)}"

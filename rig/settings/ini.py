@@ -12,6 +12,7 @@ from typing import Any
 
 from configupdater import ConfigUpdater
 
+from helper import one_percent
 from rig.disk import replace_file
 from rig.errors import SettingsError
 from rig.settings.common import CameraSettings, RigSettings
@@ -50,7 +51,25 @@ def read_section(path: Path, section: str) -> tuple[dict[str, str], set[str]]:
     if hidden := hidden_settings(text):
         raise SettingsError("\n".join(f"{path}, {sentence}" for sentence in hidden))
     shared = set(parser.defaults()) - set(own[section])
-    return dict(parser[section]), shared
+    return {key: one_percent(value) for key, value in parser[section].items()}, shared
+
+
+def named_section(path: Path) -> str:
+    """Return the section that `[configsection] config` names; '' where the file names none that it has."""
+    parser = RawConfigParser()
+    try:
+        parser.read(path, encoding=MAYBE_BOM)
+        name = parser.get("configsection", "config", fallback="")
+    except (IniError, ValueError, OSError):
+        return ""  # whoever reads the section itself says what is wrong
+    return name if name in parser.sections() else ""
+
+
+def own_settings(path: Path) -> dict[str, dict[str, str]]:
+    """Return {section: {key: text}} without what [DEFAULT] shares."""
+    parser = RawConfigParser(default_section="no section is shared here")
+    parser.read(path, encoding=MAYBE_BOM)
+    return {name: dict(parser[name]) for name in parser.sections() if name != "DEFAULT"}
 
 
 MAY_HAVE_LINES = frozenset({"seeds_mm", "roi_operation"})
@@ -103,10 +122,10 @@ def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
 def save_session_copy(settings: RigSettings, path: Path) -> None:
     """Write the section as used, and [configsection] that names it.
 
-    Values stand in one line each, as they are: a `%` is not doubled, because the rig reads files without interpolation.
+    Values stand in one line each.  A `%` is doubled, so that a plain `ConfigParser` can read them, too.
     """
     lines = ["[configsection]", f"config = {settings.section}", "", f"[{settings.section}]"]
-    lines += [f"{key} = {text}".rstrip() for key, text in to_strings(settings).items()]
+    lines += [f"{key} = {text}".rstrip().replace("%", "%%") for key, text in to_strings(settings).items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -9,30 +9,20 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rig.errors import SettingsError
+from rig.settings import original
 from rig.settings.clmf import CIRCLES, ClmfSettings
 from rig.settings.common import CameraSettings, RigSettings
 from rig.settings.fields import ROOT
-from rig.settings.ini import MAY_HAVE_LINES, read_section
+from rig.settings.ini import MAY_HAVE_LINES, named_section, own_settings, read_section
 from rig.settings.one_roi import OneRoiSettings
 from rig.settings.sentences import complaints, describe, nearest
 from rig.settings.two_roi import TwoRoiSettings
 
 EXPERIMENTS: tuple[type[RigSettings], ...] = (OneRoiSettings, TwoRoiSettings, ClmfSettings)
 
-# Keys that configurations of the original system carry and this one does not need.
-KEYS_OF_THE_ORIGINAL = frozenset(
-    {
-        "dff_range",
-        "moghistory",
-        "offline_video_file",
-        "reward_threshold_mm",
-        "sensor_mode_v1",
-        "sessionduration",
-        "spont_sess_duration",
-        "start_freq",
-        "var_threshold",
-    }
-)
+SETTINGS = frozenset({key for model in EXPERIMENTS for key in model.model_fields} - {"placed"})
+LOG = "VideoTimestamp.txt"
+"""Lies next to config.ini in the folder of a session."""
 
 Camera = TypeVar("Camera", bound=CameraSettings)
 Rig = TypeVar("Rig", bound=RigSettings)
@@ -57,15 +47,15 @@ def load(model: type[Rig], path: Path, section: str, overrides: Mapping[str, str
     SettingsError
         With every complaint at once, each with key, value, what is expected and the unit.
     """
-    values, shared = read_section(path, section)
-    values |= overrides
-    shared -= overrides.keys()
+    move, shared = moved_in(model, path, section, overrides)
+    values = move.values | dict(overrides)
+    shared = shared - overrides.keys() - move.added.keys()
     known = set(model.model_fields) - {"placed"}
-    elsewhere = KEYS_OF_THE_ORIGINAL | {key for m in EXPERIMENTS for key in m.model_fields} | CIRCLES
+    elsewhere = original.UNUSED | SETTINGS | CIRCLES
     places = {key: values.pop(key) for key in model.placeable(values) - known if key in values}
-    unused = sorted(key for key in values if key in elsewhere - known and key not in shared)
+    unused = sorted({*move.unused, *(key for key in values if key in elsewhere - known and key not in shared)})
     problems = [
-        f"{key} = {values[key]}: there is no such setting{nearest(key, known)}"
+        f"{key} = {values[key]}: there is no such setting{original.answer(key) or nearest(key, known)}"
         for key in sorted(values.keys() - known - elsewhere)
     ]
     problems += [
@@ -89,6 +79,63 @@ def load(model: type[Rig], path: Path, section: str, overrides: Mapping[str, str
     if settings.seed is None:
         settings = settings.model_copy(update={"seed": secrets.randbelow(2**32)})
     return settings, unused
+
+
+def refuse_foreign_section(model: type[RigSettings], path: Path, section: str, values: Mapping[str, str]) -> None:
+    """Raise SettingsError where a section belongs to another experiment, or to a program that is not in this rig."""
+    why = original.why_not(values, model.own_key)
+    if not why and (section == model.section or model.own_key in values):
+        return
+    if not why:
+        others = [m.label for m in EXPERIMENTS if m.own_key in values]
+        why = f"it has no {model.own_key}" + (f", and is one of the {others[0]} script" if others else "")
+    good = [name for name, own in own_settings(path).items() if model.own_key in own and not original.why_not(own)]
+    raise SettingsError(
+        f"{path} [{section}]: the {model.label} script cannot run this section: {why}; "
+        f"sections that it can run: {', '.join(good) or 'none'}"
+    )
+
+
+def choose_section(model: type[RigSettings], path: Path, asked: str | None) -> tuple[str, str]:
+    """Return the section that an experiment is to be run with, and a sentence where one might expect another.
+
+    Parameters
+    ----------
+    model : type
+        The settings class of the experiment.
+    path : Path
+        An INI file.
+    asked : str or None
+        What the command line says; without it `[configsection] config` decides, if it names one of this experiment.
+    """
+    named = named_section(path)
+    if asked is not None or named in ("", model.section):
+        return asked or model.section, ""
+    is_standard = named in {m.section for m in EXPERIMENTS}
+    if model.own_key in own_settings(path)[named] and not is_standard:
+        return named, f"[configsection] names [{named}]: this section is used"
+    return model.section, f"[configsection] names [{named}], which is for another script: [{model.section}] is used"
+
+
+def moved_in(
+    model: type[RigSettings], path: Path, section: str, overrides: Mapping[str, str]
+) -> tuple[original.Move, set[str]]:
+    """Return a section in the words of this rig, and the keys that only [DEFAULT] has."""
+    values, shared = read_section(path, section)
+    values |= {key: text for key, text in overrides.items() if key == model.own_key}
+    refuse_foreign_section(model, path, section, values)
+    sites = model.placeable({key: text for key, text in values.items() if key != model.own_key}) - CIRCLES
+    known = SETTINGS | model.model_fields.keys()
+    is_archived = (path.parent / LOG).is_file()
+    return original.moved_in(values, shared, model.own_key, known, sites, is_archived), shared
+
+
+def said_of_the_original(
+    model: type[RigSettings], path: Path, section: str, overrides: Mapping[str, str], unused: Iterable[str]
+) -> list[str]:
+    """Return a short table of what became of a section of the original; nothing for one of this rig."""
+    move, _ = moved_in(model, path, section, overrides)
+    return original.in_lines(section, move, model.model_fields, unused)
 
 
 def from_strings(model: type[Camera], cfgDict: Mapping[str, str], source: str = "settings") -> Camera:
@@ -138,14 +185,19 @@ def add_config_arguments(parser: ArgumentParser, section: str) -> None:
     parser.add_argument(
         "--config", metavar="FILE", default=str(ROOT / "config.ini"), help="settings; default %(default)s"
     )
-    parser.add_argument("--section", metavar="NAME", default=section, help="its section (default: %(default)s)")
+    parser.add_argument(
+        "--section", metavar="NAME", help=f"its section; default the one of [configsection] if it fits, else {section}"
+    )
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="override a setting; may be repeated"
     )
 
 
-def load_from_arguments(config: str, section: str, overrides: Iterable[str], forced: Mapping[str, str]) -> RigSettings:
+def load_from_arguments(
+    config: str, section: str | None, overrides: Iterable[str], forced: Mapping[str, str]
+) -> RigSettings:
     """Return the settings that a program's --config, --section and --set name, over those that it forces itself."""
     path = Path(config).expanduser()
+    section = section or named_section(path) or OneRoiSettings.section
     settings, _ = load(experiment_of(path, section), path, section, dict(forced) | parse_overrides(overrides))
     return settings

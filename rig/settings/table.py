@@ -43,4 +43,6 @@ def group_of(field: Any) -> str:
 
 def default_of(field: Any) -> str:
     """Return the default of a setting as the table shows it."""
+    if isinstance(field.default, dict):
+        return f"the {len(field.default)} sites of config.ini"
     return "must be given" if field.is_required() else to_text(field.default) or "none"

@@ -1,0 +1,12 @@
+"""Options as a script has them, without a command line."""
+
+from rig.options import Options
+from rig.settings.loading import load
+from rig.settings.one_roi import OneRoiSettings
+
+
+def options_of(config, section):
+    """Return the options of the 1roi script for a section of a file; what nobody needs is None."""
+    cfg = load(OneRoiSettings, config, section, {"seed": "1"})[0]
+    rest = dict.fromkeys(set(Options._fields) - {"settings", "config", "section"})
+    return Options(settings=cfg, config=config, section=section, **rest)
