@@ -203,6 +203,11 @@ class CameraFactory:
         self._next_number = number + 1
         return frame._replace(number=number)
 
+    def get_image(self) -> np.ndarray | None:
+        """Return the image of the next new frame, (height, width, 3) uint8 BGR, or None when a recording has ended."""
+        frame = self.read()
+        return None if frame is None else frame.image
+
     def _check_form(self, image: np.ndarray) -> None:
         """Raise CameraError where the signal cannot be computed from an image."""
         if self._resolution is None:

@@ -4,6 +4,7 @@
 """
 
 import itertools
+import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,9 +16,11 @@ import numpy as np
 from rig.devices.frames import Frame
 from rig.devices.pacing import Pacer
 from rig.errors import CameraError, SettingsError
+from rig.files.original import logged_rate
 from rig.files.reader import read_session
 from rig.settings.common import HDF5_ENDINGS, CameraSettings
 from rig.settings.loading import from_strings
+from rig.terminal import console
 
 LONGEST_WAIT_S = 2.0  # for a frame, while a recording is replayed at its own pace
 LATEST_S = 1e9  # of times and ages in a recording: 30 years
@@ -54,6 +57,7 @@ class VideoStream:
         self._frames: Iterator[Recorded] = iter(())
         self._path: Path | None = None
         self._movie: cv2.VideoCapture | None = None
+        self._lacks = ""  # what is missing in the recording, in words
         self.is_linear: bool | None = None  # as the session says; movies and old sessions do not
 
     def start(self) -> "VideoStream":
@@ -69,9 +73,11 @@ class VideoStream:
             raise SettingsError("vid_root is missing: name the session folder, HDF5 file or movie to replay")
         path = self._settings.recording()
         if not path.is_file():
-            raise SettingsError(f"vid_root = {root}: there is no recording {path}")
+            raise SettingsError(f"vid_root = {root}: there is no recording {path}{movies_in(path.parent)}")
         self._path = path
         self.begin_session()
+        if self._lacks:
+            console.print(f"{path}: {self._lacks}", style="yellow", soft_wrap=True)
         return self
 
     def begin_session(self) -> None:
@@ -125,6 +131,7 @@ class VideoStream:
         self._check_size(images.shape[2], images.shape[1])
         n = len(images)
         times = [(i, i / self._settings.framerate, 0.0) for i in range(n)]
+        self._lacks = "" if len(frames) >= n else lacks_times(self._settings.framerate, logged_rate(session.columns))
         if len(frames) >= n:  # more where it was cut short: records may be ahead of the frames
             self._check_times(frames[:n])
             times = frames[["number", "time_s", "age_s"]][:n].tolist()
@@ -175,6 +182,18 @@ class VideoStream:
                 f"resolution = {wanted}: the recording {self._path} has {width}, {height} px; "
                 f"set resolution = {width}, {height}"
             )
+
+
+def lacks_times(framerate: float, logged: float) -> str:
+    """Say what becomes of frames without times, as those of the original."""
+    sentence = f"the times of the frames are missing; they are taken as those of framerate = {framerate:g}"
+    return sentence + (f", and its rows came at {logged:.2f} per second" if math.isfinite(logged) else "")
+
+
+def movies_in(folder: Path) -> str:
+    """Return '; name one of its movies: ...' where a folder has some, else ''."""
+    movies = sorted(path.name for path in folder.glob("*.mp4"))
+    return f"; name one of the movies there: {', '.join(movies)}" if movies else ""
 
 
 if __name__ == "__main__":

@@ -54,9 +54,13 @@ def GetConfigValues(data_dir: str | Path) -> dict[str, str]:
     KeyError
         The file does not name a section, or names one that it does not have.
     """
-    path = Path(data_dir) / "config.ini"
+    return named_values(Path(data_dir) / "config.ini")
+
+
+def named_values(path: Path) -> dict[str, str]:
+    """Return the section that a file itself names, as `GetConfigValues` does."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no config.ini in {data_dir}; name the folder of a session")
+        raise FileNotFoundError(f"there is no {path.name} in {path.parent}; name the folder of a session")
     parser = RawConfigParser()
     parser.read(path, encoding="utf-8-sig")  # some editors put a mark in front
     name = parser.get("configsection", "config", fallback=None)

@@ -29,7 +29,9 @@ class Rect:
         Current ΔF/F.
     """
 
-    def __init__(self, name: str, x: int, y: int, w: int, h: int, color: Sequence[int] = (0, 0, 255)) -> None:
+    def __init__(
+        self, name: str, x: int = 0, y: int = 0, w: int = 6, h: int = 6, color: Sequence[int] = (0, 0, 255)
+    ) -> None:
         self.name, self.x, self.y, self.w, self.h, self.color = name, x, y, w, h, color
         self.avgDff = 0.0
 
@@ -86,7 +88,7 @@ class Circle:
         Blue, green, red.
     """
 
-    def __init__(self, name: str, x: int, y: int, r: int, color: Sequence[int] = (0, 200, 0)) -> None:
+    def __init__(self, name: str, x: int = 0, y: int = 0, r: int = 6, color: Sequence[int] = (0, 200, 0)) -> None:
         self.name, self.x, self.y, self.r, self.color = name, x, y, r, color
 
     def area(self) -> float:
@@ -159,6 +161,12 @@ class annots:
     moved : set of str
         Names of the ROIs that the pointer has moved or resized.
     """
+
+    # Also of the class itself, for scripts that keep their ROIs in it: `annots.rois["M1_L"] = Rect("M1_L")`.
+    rois: dict[str, Rect | Circle] = {}  # noqa: RUF012 - each window has its own
+    image: np.ndarray = np.zeros((0, 0, 3), np.uint8)
+    frame_n: int = 0
+    wname: str = ""
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ from rig.simulated.tone import SimTone
 from SimCameraStream import SimCameraStream
 from support.places import ROOT
 from support.processes import command
+from support.recordings import write_recording
 from support.runner import finished
 from VideoStream import VideoStream
 
@@ -135,6 +136,15 @@ def test_recordings_end_and_begin_again(driver):
         assert first == pytest.approx([40 + 5 * n for n in range(N)], abs=3)
 
 
+def test_images_come_without_their_frames_too(settings, tmp_path):
+    images = np.arange(3, dtype=np.uint8).repeat(128 * 128 * 3).reshape(3, 128, 128, 3)
+    replay = write_recording(tmp_path, images)
+    cfg = settings(resolution="128, 128", bregma="67, 64", ppmm="12.8", **replay)
+    with CameraFactory.open(cfg, fast=True) as vs:
+        assert [int(vs.get_image().max()) for _ in range(3)] == [0, 1, 2]
+        assert vs.get_image() is None
+
+
 def test_a_session_begins_with_number_0_and_no_losses(driver):
     with CameraFactory(driver().start()) as camera:
         take(camera, 3)
@@ -181,6 +191,32 @@ def test_recordings_that_cannot_be_replayed(settings, tmp_path, changes, fragmen
         VideoStream(to_strings(settings(**values))).start()
     assert fragment in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("inside", ["", "S1"])
+def test_a_recording_of_the_original_is_replayed_and_says_what_is_missing(settings, tmp_path, capsys, inside):
+    folder = tmp_path / "20230504102030" / inside
+    folder.mkdir(parents=True)
+    with tables.open_file(str(folder / "image_stream.hdf5"), "w") as file:
+        array = file.create_earray("/", "raw_images", tables.UInt8Atom(), (0, HEIGHT, WIDTH, 3))
+        for n in range(4):
+            array.append(np.full((1, HEIGHT, WIDTH, 3), n, np.uint8))
+    rows = [f"{n + 1}\t2023-05-04 10:20:{30 + n / 10:09.6f}\t0.0\n" for n in range(4)]
+    (folder / "VideoTimestamp.txt").write_text("frame\ttime\tM1_Ldff\n" + "".join(rows))
+    values = {"vid_root": tmp_path / "20230504102030", "resolution": f"{WIDTH}, {HEIGHT}", "bregma": "24, 32"}
+    camera = VideoStream(to_strings(settings(ppmm=5, **values)) | {"fast": "1"})
+    frames = take(CameraFactory(camera.start()), 4)
+    assert [int(frame.image.max()) for frame in frames] == [0, 1, 2, 3]
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 1 / 15, 2 / 15, 3 / 15])
+    said = capsys.readouterr().out
+    assert "the times of the frames are missing; they are taken as those of framerate = 15" in said
+    assert said.rstrip().endswith("its rows came at 10.00 per second")
+
+
+def test_a_folder_with_a_movie_only_names_it(settings, tmp_path):
+    (tmp_path / "m_20230504102030.mp4").touch()
+    with pytest.raises(SettingsError, match=r"name one of the movies there: m_20230504102030\.mp4"):
+        VideoStream(to_strings(settings(vid_root=tmp_path))).start()
 
 
 def test_replay_keeps_recorded_times_and_gaps(settings, tmp_path):

@@ -366,6 +366,38 @@ def test_a_session_of_the_original_opens_and_says_what_is_missing(original):
     assert [int(image.max()) for image in session.images] == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_signal_of_the_original_has_our_name_too(original):
+    columns = read_session(original).columns
+    assert columns["roi_dff"].tolist() == columns["M1_Ldff"].tolist()
+
+
+def test_a_rule_of_the_original_has_our_names_too(tmp_path):
+    head = "frame\ttime\tBC_Ldff\tBC_Rdff\tBC_Ldff-BC_Rdff\tfreq\trew_threshold\treward\ttrial\taudio\tlick\n"
+    (tmp_path / "VideoTimestamp.txt").write_text(head + "1\tx\t0.3\t0.1\t0.2\t0\t0.1\t0\t0\t0\t0\n")
+    columns = read_session(tmp_path).columns
+    ours = {"roi_dff": 0.2, "BC_L_dff": 0.3, "BC_R_dff": 0.1}
+    assert {name: columns[name][0] for name in ours} == ours
+
+
+def test_a_session_of_the_original_lies_in_s1(original, tmp_path_factory):
+    day = tmp_path_factory.mktemp("20230504102030")
+    shutil.copytree(original, day / "S1")
+    assert read_session(day).folder == day / "S1"
+    assert len(read_session(day).images) == 6
+
+
+def test_a_paw_session_of_the_original(tmp_path):
+    name = "mouse_7_20230504102030"
+    columns = "frame\ttime\tcj_speed\tfreq\treward\ttrial\taudio\tlick\tfl_l_x\tfl_l_y\tfl_l_likelihood\n"
+    (tmp_path / f"{name}.txt").write_text(columns + "1\tx\t1.5\t1000\t0\t1\t1\t0\t20.5\t30.5\t0.9\n")
+    (tmp_path / f"{name}_config.ini").write_text("[configsection]\nconfig = a\n[a]\nframerate = 30\n")
+    (tmp_path / f"{name}.mp4").touch()
+    session = read_session(tmp_path)
+    assert (session.settings, session.images) == ({"framerate": "30"}, None)
+    assert session.columns["fl_l_x"].tolist() == [20.5]
+    assert session.missing[0] == f"image_stream.hdf5: the frames; there is a movie, {name}.mp4"
+
+
 def test_trials_of_a_session_of_the_original_have_no_times_without_a_frame_rate(original):
     trials = read_session(original).trials
     assert trials[["number", "outcome", "threshold", "tone"]].tolist() == [(1, 1, 0.075, True), (2, 0, 0.077, True)]

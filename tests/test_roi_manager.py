@@ -57,6 +57,20 @@ def test_annots_as_documented():
     assert (holder.rois, holder.image is image, holder.frame_n, holder.wname) == ({"M1_L": roi}, True, 7, "window")
 
 
+def test_a_name_is_enough_for_an_roi():
+    rect, circle = Rect("M1_L"), Circle("start")
+    assert (rect.x, rect.y, rect.w, rect.h, rect.area()) == (0, 0, 6, 6, 36)
+    assert (circle.x, circle.y, circle.r) == (0, 0, 6)
+
+
+def test_the_class_itself_holds_rois_and_no_window_shares_them(monkeypatch):
+    monkeypatch.setattr(annots, "rois", {})
+    annots.rois["M1_L"] = Rect("M1_L")
+    assert (annots.image.shape, annots.frame_n, annots.wname) == ((0, 0, 3), 0, "")
+    assert annots("window").rois == {}
+    assert annots.rois.keys() == {"M1_L"}
+
+
 def test_rect_crops_and_contains():
     image = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
     roi = Rect("a", x=5, y=7, w=3, h=2)

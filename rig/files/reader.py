@@ -17,8 +17,10 @@ import numpy as np
 import helper
 from rig.errors import SettingsError
 from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
+from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, whole_records
+from rig.settings.original import with_session
 
 STREAM_FILE = "image_stream.hdf5"
 READ_AT_ONCE = 16  # frames, while iterating
@@ -112,7 +114,8 @@ class Session:
     settings : dict of str to str
         The section as used; empty without a config.ini.
     columns : dict of str to array (n_rows,)
-        VideoTimestamp.txt: int64 for counts, float64 for signals, str for `time`.
+        VideoTimestamp.txt: int64 for counts, float64 for signals, str for `time`.  ΔF/F of the original is there
+        under its own names and under those of this rig.
     images : Images or None
         The frames, read when they are asked for.
     frames : structured array (n_frames,)
@@ -197,7 +200,8 @@ def read_session(folder: str | Path) -> Session:
     Parameters
     ----------
     folder : str or Path
-        data_root/MOUSE/YYYYMMDDHHMMSS, or an HDF5 file with /raw_images.
+        data_root/MOUSE/YYYYMMDDHHMMSS, or an HDF5 file with /raw_images.  In a folder of the original the session
+        may lie in S1.
 
     Returns
     -------
@@ -212,15 +216,17 @@ def read_session(folder: str | Path) -> Session:
     if path.is_file():
         path, stream = path.parent, path
     else:
+        path = with_session(path)
         stream = path / STREAM_FILE
-    settings = read_settings(path)
+    rows = rows_of(path)
+    settings = read_settings(config_of(rows))
     stream = path / settings["raw_image_file"] if "raw_image_file" in settings and not stream.is_file() else stream
     missing = [what for what, exists in (
         ("config.ini: the settings", bool(settings)),
-        (f"{ROWS_FILE}: the rows", (path / ROWS_FILE).is_file()),
-        (f"{stream.name}: the frames", stream.is_file()),
+        (f"{ROWS_FILE}: the rows", rows.is_file()),
+        (f"{stream.name}: the frames{movie_of(rows)}", stream.is_file()),
     ) if not exists]  # fmt: skip
-    if not stream.is_file() and not (path / ROWS_FILE).is_file():
+    if not stream.is_file() and not rows.is_file():
         raise SettingsError(f"{folder}: there is no session here, neither {ROWS_FILE} nor {stream.name}")
     images = Images(stream) if stream.is_file() else None
     frames, raw_events, attributes, was_cut_short = read_tables(path, stream)
@@ -229,19 +235,18 @@ def read_session(folder: str | Path) -> Session:
     if not len(raw_events):
         missing.append("/events: what happened when")
     events = on_the_clock_of_frames(raw_events, frames)
-    return Session(
-        path, settings, read_rows(path / ROWS_FILE), images, frames, events, attributes, was_cut_short, missing
-    )
+    columns = with_our_names(read_rows(rows))
+    return Session(path, settings, columns, images, frames, events, attributes, was_cut_short, missing)
 
 
-def read_settings(folder: Path) -> dict[str, str]:
+def read_settings(path: Path) -> dict[str, str]:
     """Return the settings of a session; nothing where its config.ini is missing or names no section."""
     try:
-        return helper.GetConfigValues(folder)
+        return helper.named_values(path)
     except (FileNotFoundError, KeyError):
         return {}
     except (OSError, ValueError, IniError) as error:
-        raise SettingsError(f"{folder / 'config.ini'} cannot be read as INI in UTF-8 ({said_by(error)})") from None
+        raise SettingsError(f"{path} cannot be read as INI in UTF-8 ({said_by(error)})") from None
 
 
 def read_rows(path: Path) -> dict[str, np.ndarray]:

@@ -100,7 +100,7 @@ class CameraSettings(BaseModel):
     def recording(self) -> Path:
         """Return the HDF5 or movie file that `vid_root` names, itself or by its folder."""
         path = Path(self.vid_root).expanduser()
-        return path / self.raw_image_file if path.is_dir() else path
+        return original.with_session(path) / self.raw_image_file if path.is_dir() else path
 
     def frame_period_s(self) -> float:
         """Return the time between two frames in s."""

@@ -6,6 +6,7 @@ are checked; the file itself stays as it is.
 
 import re
 from collections.abc import Iterable, Mapping, Set
+from pathlib import Path
 from typing import NamedTuple
 
 UNUSED = frozenset(
@@ -101,6 +102,11 @@ class Move(NamedTuple):
     unused: list[str]
     stale: list[str]
     is_of_the_original: bool = True
+
+
+def with_session(folder: Path) -> Path:
+    """Return the folder itself, or S1 in it, where the original keeps a session of the cortex."""
+    return folder / "S1" if (folder / "S1").is_dir() else folder
 
 
 def is_of_the_original(keys: Iterable[str]) -> bool:
