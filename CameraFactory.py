@@ -12,7 +12,7 @@ from rig.devices.frames import Frame
 from rig.devices.tone_player import Tone
 from rig.errors import CameraError
 from rig.protocol.tally import Tally
-from rig.settings.common import RigSettings
+from rig.settings.common import CameraSettings, RigSettings
 from rig.settings.ini import to_strings
 
 
@@ -86,6 +86,15 @@ class Exposes(Protocol):
         """
 
 
+@runtime_checkable
+class Refuses(Protocol):
+    """A driver that can tell before it is opened that it cannot do what the settings ask for."""
+
+    @staticmethod
+    def refuse(settings: CameraSettings) -> None:
+        """Raise SettingsError, in a sentence with the cure, if it cannot."""
+
+
 LINEAR_IN_WORDS = {True: "yes", False: "no", None: "unknown"}
 """Whether pictures are linear in light, as sessions and summaries say it."""
 
@@ -125,6 +134,13 @@ class CameraFactory:
         except (ImportError, AttributeError) as error:
             raise CameraError(f"vid_source = {vid_source}: the camera file cannot be used ({error})") from None
         return driver
+
+    @classmethod
+    def refuse(cls, settings: RigSettings) -> None:
+        """Raise SettingsError if the driver of these settings says that it cannot do them; nothing is opened."""
+        driver = cls.driver(settings.vid_source)
+        if isinstance(driver, Refuses):
+            driver.refuse(settings)
 
     @classmethod
     def open(cls, settings: RigSettings, fast: bool = False) -> "CameraFactory":

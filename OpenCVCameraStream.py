@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import rig  # noqa: F401 - before OpenCV, which it keeps silent
+
+# isort: split
 import cv2
 
 from rig.devices.arrivals import Arrivals
@@ -55,7 +58,10 @@ class OpenCVCameraStream:
         source = self._settings.opencv_source
         self._camera = cv2.VideoCapture(int(source) if source.isdigit() else source)
         if not self._camera.isOpened():
-            raise CameraError(f"opencv_source = {source}: OpenCV cannot open this camera; 'ls /dev/video*' lists yours")
+            raise CameraError(
+                f"opencv_source = {source}: OpenCV cannot open this camera; 'ls /dev/video*' lists yours, and "
+                "OPENCV_LOG_LEVEL=INFO before the command shows what OpenCV says"
+            )
         width, height = self._settings.resolution
         self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, height)

@@ -68,6 +68,16 @@ class PiCameraStream:
         self._metadata: dict[str, Any] = {}
         self._camera: Any = None
 
+    @staticmethod
+    def refuse(settings: CameraSettings) -> None:
+        """Raise SettingsError where the exposure does not fit into a frame."""
+        period_us = settings.frame_period_s() * 1e6
+        if settings.shutter_speed > period_us:
+            raise SettingsError(
+                f"shutter_speed = {settings.shutter_speed}: the exposure does not fit into a frame of "
+                f"{period_us:.0f} µs (framerate = {settings.framerate:g}); shorten one of them"
+            )
+
     def start(self) -> "PiCameraStream":
         """Open the camera, lock its gains and verify them.
 
@@ -76,12 +86,7 @@ class PiCameraStream:
         CameraError
             picamera2 or the camera is missing, another program holds it, or it does not take a setting.
         """
-        exposure_s, period_s = self._settings.shutter_speed / 1e6, self._settings.frame_period_s()
-        if exposure_s > period_s:
-            raise SettingsError(
-                f"shutter_speed = {self._settings.shutter_speed}: the exposure does not fit into a frame of "
-                f"{period_s * 1e6:.0f} µs (framerate = {self._settings.framerate:g}); shorten one of them"
-            )
+        self.refuse(self._settings)
         try:
             from picamera2 import Picamera2
         except (ImportError, ValueError) as error:  # ValueError: built for another numpy than ours

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+import rig  # noqa: F401 - before OpenCV, which it keeps silent
+
+# isort: split
 import cv2
 import numpy as np
 

@@ -34,7 +34,8 @@ EPILOG = f"""examples
   %(prog)s --check                            before the animal comes: does everything work?
   %(prog)s --simulate                         a simulated mouse, on any computer
   %(prog)s --set total_trials=10 --set audio=0.5
-{BASELINE_EXAMPLE}  %(prog)s --simulate --fast --no-window --set vid_source=VideoStream --set vid_root=SESSION
+{BASELINE_EXAMPLE}  %(prog)s --simulate --fast --no-window --config SESSION/config.ini \\
+      --set vid_source=VideoStream --set vid_root=SESSION
                                               replay a recorded session
 
 exit status: 0 finished, or stopped with Esc; 1 the rig failed; 2 bad settings or arguments; 130 Ctrl-C; 143 SIGTERM"""
@@ -107,6 +108,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     section, sentence = choose_section(model, config, args.section)
     overrides = overrides_of(args, model)
     settings, unused = load(model, config, section, overrides)
+    CameraFactory.refuse(settings)
     if args.fast and not CameraFactory.driver(settings.vid_source).can_be_fast:
         raise SettingsError(
             f"--fast: vid_source = {settings.vid_source} gives frames at its own pace; only a simulated camera "
@@ -129,9 +131,12 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     say_if_slow(nearest_folder(settings.data_root))
     finish_sessions_cut_short(settings)
     mice = known_mice(settings.data_root)
-    mouse_id = check_mouse_id(ask_mouse_id(mice) if args.mouse_id is None else args.mouse_id, mice)
-    if is_file_of_ours(mouse_id) or mouse_id.lower() == settings.summary_file.lower():
-        raise SettingsError(f"mouse ID {mouse_id!r}: this is the name of a file below data_root; choose another ID")
+    asked = args.mouse_id is None
+    mouse_id = (
+        ask_until_good(mice, settings.summary_file)
+        if asked
+        else check_mouse_id(args.mouse_id, mice, settings.summary_file)
+    )
     today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
     return Options(*known, mouse_id, today_ul, check=False)
 
@@ -241,6 +246,16 @@ def simulated_devices(settings: RigSettings) -> dict[str, str]:
     return {device: what for device, what in devices.items() if what}
 
 
+def ask_until_good(known: Set[str], summary_file: str) -> str:
+    """Ask for the mouse until the answer can be used, saying why one cannot."""
+    while True:
+        answer = ask_mouse_id(known)
+        try:
+            return check_mouse_id(answer, known, summary_file)
+        except SettingsError as error:
+            console.print(str(error), style="bold red", soft_wrap=True)
+
+
 def ask_mouse_id(known: Set[str]) -> str:
     """Ask at the terminal, and once more for a mouse that this rig does not know but knows one like it."""
     try:
@@ -257,8 +272,8 @@ def ask_mouse_id(known: Set[str]) -> str:
     return mouse_id
 
 
-def check_mouse_id(mouse_id: str, known: Set[str]) -> str:
-    """Return the ID if it can name a folder, and is not a known one spelt otherwise."""
+def check_mouse_id(mouse_id: str, known: Set[str], summary_file: str = "") -> str:
+    """Return the ID if it can name a folder below data_root, and is not a known one spelt otherwise."""
     if not MOUSE_ID.fullmatch(mouse_id):
         raise SettingsError(
             f"mouse ID {mouse_id!r}: letters, digits, '_', '-' and '.' only, beginning with a letter or digit; "
@@ -269,6 +284,8 @@ def check_mouse_id(mouse_id: str, known: Set[str]) -> str:
             f"mouse ID {mouse_id[:20]!r}...: it has {len(mouse_id)} characters, and may have {LONGEST_MOUSE_ID}; "
             "shorten it"
         )
+    if is_file_of_ours(mouse_id) or mouse_id.lower() == summary_file.lower():
+        raise SettingsError(f"mouse ID {mouse_id!r}: this is the name of a file below data_root; choose another ID")
     alike = sorted(mouse for mouse in known if mouse.lower() == mouse_id.lower())
     if alike and mouse_id not in known:
         raise SettingsError(

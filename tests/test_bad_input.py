@@ -21,7 +21,9 @@ CASES = [
     ([], {"audio": "2"}, "audio = 2"),
     ([], {"total_trails": "3"}, "did you mean total_trials?"),
     ([], {"roi": "M9_L"}, "roi = M9_L: there is no such site as M9_L; did you mean"),
+    ([], {"roi": "M1_L/M1_R"}, "brain/cla_reward_punish_2roi.py runs it, as roi_operation"),
     ([], {"bregma": "1, 1"}, "does not lie in the image"),
+    (["--data-root", "G:\\data"], {}, "it is a path of Windows; name a folder of this computer"),
     ([], {"seeds_mm": "{broken"}, "not valid JSON"),
     ([], {"vid_source": "VideoStream", "vid_root": "other_size"}, "set resolution = 20, 10"),
     ([], {"vid_source": "VideoStream", "vid_root": "deep"}, "has the shape (3, 128, 128, 3) and the type uint16"),
@@ -72,6 +74,40 @@ def test_bad_input(run, folder, arguments, changes, fragment):
 @pytest.mark.parametrize("answer", ["", "\n", "../x\n"])
 def test_bad_answers_at_the_prompt(run, folder, answer):
     check(run(mouse=None, stdin=answer), "mouse ID", folder)
+
+
+def test_a_bad_answer_at_the_prompt_is_asked_for_again(run):
+    done = finished(run(mouse=None, stdin="a b\nwater.csv\nok1\n", settings=SHORT | {"total_trials": "1"}))
+    assert "mouse ID 'a b': letters, digits" in done.stdout
+    assert "mouse ID 'water.csv': this is the name of a file below data_root" in done.stdout
+    assert [path.name for path in run.data.iterdir() if path.is_dir()] == ["ok1"]
+
+
+def test_a_python_without_our_packages_is_one_sentence(run):
+    done = subprocess.run([sys.executable, "-S", SCRIPT, "--help"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"not installed for {sys.executable}; run 'make setup' once" in done.stderr
+
+
+@pytest.mark.parametrize("source", ["99", "nowhere.avi"])
+def test_a_camera_that_does_not_open_is_one_sentence(run, source):
+    changes = {"vid_source": "OpenCVCameraStream", "opencv_source": source}
+    done = run(settings=SHORT | changes, fast=False)
+    check(done, f"opencv_source = {source}: OpenCV cannot open this camera", run.tmp_path, status=1)
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_camera_that_does_not_open_is_one_sentence_of_its_own_program(tmp_path):
+    program = [sys.executable, ROOT / "OpenCVCameraStream.py", "--set", "opencv_source=99"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+
+
+def test_an_exposure_that_does_not_fit_is_refused_before_anything_is_opened(run, folder):
+    changes = {"vid_source": "PiCameraStream", "shutter_speed": "60000", "framerate": "30"}
+    done = run(settings=SHORT | changes, fast=False)
+    check(done, "shutter_speed = 60000: the exposure does not fit into a frame of 33333 µs", folder)
+    assert "SIMULATED" not in done.stdout
 
 
 def test_unknown_option(run, folder):
@@ -140,7 +176,7 @@ def test_folder_of_somebody_else(run, folder):
 
 def test_help_shows_protocol_options_and_examples(run):
     done = finished(run("--help"))
-    for word in ("Protocol", "--simulate", "--set KEY=VALUE", "examples", "exit status"):
+    for word in ("Protocol", "--simulate", "--config SESSION/config.ini", "--set KEY=VALUE", "examples", "exit status"):
         assert word in done.stdout
 
 

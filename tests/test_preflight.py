@@ -73,6 +73,8 @@ def test_judgement_of_the_rate(settings, times_s, lost, verdict, why):
     [
         ([5.0] * 200, PASS, "far below two frame periods, 133 ms"),
         ([5.0] * 190 + [100.0] * 10, WARN, "some are near"),
+        ([1.0] * 190 + [33.0] * 10, WARN, "far below two frame periods, but something else delays the loop"),
+        ([30.0] * 190 + [33.0] * 10, PASS, "the model takes long, and always as long"),
         ([200.0] * 200, FAIL, "most are late"),
     ],
 )

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# A short session of a simulated mouse, with window and sound where there are any.
+# A short session of a simulated mouse, with window and sound where there are any.  It is stored next to the repository,
+# so that it never stands in the summary of real mice.
 #     tools/run_demo.sh SCRIPT [OPTION ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 script=$1
-options=(--simulate --mouse-id demo --set total_trials=5 --set initial_rest_dur=8 --set max_trial_dur=20
+data="$(dirname "$PWD")/clopy_demo"
+options=(--simulate --mouse-id demo --data-root "$data" --set total_trials=5 --set initial_rest_dur=8 --set max_trial_dur=20
          --set success_rest_dur=4 --set fail_rest_dur=4)
 if [[ $script == behavior/* ]]; then
     python=.venv-clmf/bin/python
@@ -32,4 +34,5 @@ if ((!window && !sound)); then
     echo "With nothing to see or hear, it runs as fast as it can."
     options+=(--fast)
 fi
+echo "The session is stored in $data, away from your real ones."
 exec $python "$script" "${options[@]}" "${@:2}"

@@ -20,8 +20,9 @@ WARM_UP_FRAMES = 5  # the first ones allocate memory and choose kernels
 NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 MISSING = (
-    "DeepLabCut-Live is not installed ({error}); run 'make setup', "
-    "or add --set pose=simulated to try without it on the simulated mouse"
+    "DeepLabCut-Live is not installed ({error}); it lies in the environment of CLMF: run 'make setup' once, then "
+    "'source .venv-clmf/bin/activate' and the script again, or add "
+    "--set pose=simulated to try without it on the simulated mouse"
 )
 
 

@@ -9,7 +9,10 @@ import numpy as np
 
 from rig.errors import LogError
 
-MISSING = "PyAV, which encodes the movie, is not installed ({error}); run 'pip install av', or leave video_file empty"
+MISSING = (
+    "PyAV, which encodes the movie, is not installed ({error}); it lies in the environment of CLMF: run 'make setup' "
+    "once, then 'source .venv-clmf/bin/activate' and the script again, or leave video_file empty"
+)
 # Good to look at and cheap to encode; one key frame a second at 30 frames/s, so that players can jump.
 CODEC, OPTIONS, KEY_FRAME_EVERY = "libx264", {"preset": "ultrafast", "crf": "20", "tune": "zerolatency"}, 30
 # In fragments: what was written before a kill or a full disk can still be played.

@@ -94,11 +94,12 @@ class ClnfSettings(RigSettings, CortexSettings):
             if name in seeds or name.lower() in self.placed:
                 yield from self._misplaced(name)
             else:
-                site = nearest(name, seeds)
-                yield (
-                    f"{self._value()}: there is no such site as {name}{site}; "
-                    "sites are the names of seeds_mm with _L or _R"
-                )
+                yield f"{self._value()}: {self._no_such_site(name)}"
+
+    def _no_such_site(self, name: str) -> str:
+        """Say that an ROI has no place, and what is meant by its name."""
+        near = nearest(name, self.seeds())
+        return f"there is no such site as {name}{near}; sites are the names of seeds_mm with _L or _R"
 
     def _names_that_collide(self) -> Iterable[str]:
         """Yield a sentence for every site or ROI whose name cannot be told from another one."""

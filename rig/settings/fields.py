@@ -1,6 +1,7 @@
 """The building blocks of settings: types with their limits, and how a setting is declared."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +79,8 @@ def expand_model(value: Path) -> Path:
 
 def expand_folder(value: Path) -> Path:
     """Make a path absolute, with ~ for the home folder."""
+    if re.match(r"[A-Za-z]:\\", str(value)):
+        raise ValueError("it is a path of Windows; name a folder of this computer")
     return check_path(value.expanduser().absolute())
 
 

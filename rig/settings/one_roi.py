@@ -15,6 +15,11 @@ class OneRoiSettings(ClnfSettings):
 
     roi: str = setting(CORTEX, "the ROI that is trained", "SITE_L or SITE_R")
 
+    def _no_such_site(self, name: str) -> str:
+        if any(sign in name for sign in "+-*/%("):
+            return "this is a rule on several ROIs; brain/cla_reward_punish_2roi.py runs it, as roi_operation"
+        return super()._no_such_site(name)
+
     def roi_names(self) -> list[str]:
         """Return the one ROI."""
         return [self.roi]
