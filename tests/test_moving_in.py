@@ -66,7 +66,10 @@ def test_the_line_of_a_site_is_stale_and_the_site_is_trained(made_up):
 def test_the_line_of_an_roi_that_is_no_site_is_its_place(made_up):
     cfg = loaded(TwoRoiSettings, made_up, "two_rois_by_hand")
     assert (cfg.roi_box("roi1"), cfg.roi_box("roi2")) == ((20, 30, 6, 6), (90, 30, 6, 6))
-    assert "roi3" in table(TwoRoiSettings, made_up, "two_rois_by_hand")["not used"]
+    rows = table(TwoRoiSettings, made_up, "two_rois_by_hand")
+    assert "roi3" in rows["not used"]
+    assert rows["assumed"].startswith("ppmm = 25.6, bregma = 135, 128")
+    assert rows["defaults"].startswith("total_trials, max_trial_dur")
 
 
 def test_a_place_on_the_command_line_is_no_stale_one(made_up):

@@ -2,5 +2,5 @@
 
 `fields` are the building blocks, `common` is what every experiment has, `one_roi`, `two_roi` and `clmf` are the
 experiments, `ini` reads and writes the file, `loading` checks it and complains in sentences, `table` is for
-docs/settings.md.
+docs/settings.md.  `original` translates sections of the original CLoPy; `sites` are the standard ones.
 """

@@ -140,9 +140,9 @@ def moved_in(
         The file lies in the folder of a session, where the line of a trained ROI says where it was.
     """
     own = {key: value for key, value in values.items() if key not in shared}
-    if not is_of_the_original(own):
-        return Move(dict(values), [], {}, [], [], is_of_the_original=False)
     moved = {key: value for key, value in values.items() if not is_unused(key) and key != PLACED_HERE}
+    if not is_of_the_original(own):
+        return Move(moved, [], {}, [], [], is_of_the_original=False)
     translated = [*rename(moved, own), *shorten_exposure(moved)]
     lines = {key for key in moved.keys() - known - shared if PLACE.fullmatch(moved[key])}
     used = places_in_use(moved, lines, own_key, sites, is_archived)
@@ -196,7 +196,7 @@ def shorten_exposure(moved: dict[str, str]) -> list[str]:
         asked_us, longest_us = int(moved["shutter_speed"]), int(1e6 / float(moved["framerate"]))
     except (KeyError, ValueError, ZeroDivisionError, OverflowError):
         return []  # the complaint about the value itself says more
-    if asked_us <= longest_us:
+    if not 0 < longest_us < asked_us:
         return []
     moved["shutter_speed"] = str(longest_us)
     return [f"shutter_speed = {asked_us} as {longest_us}, because a frame lasts no longer"]
@@ -241,12 +241,15 @@ def in_lines(section: str, move: Move, taken: Iterable[str], unused: Iterable[st
     """
     if not move.is_of_the_original:
         return []
-    added = ", ".join(f"{key} = {text}" for key, text in move.added.items())
+    added = {key: f"{key} = {text}" for key, text in move.added.items()}
+    had = [text for key, text in added.items() if key not in USUAL_PLACES]
+    assumed = [text for key, text in added.items() if key in USUAL_PLACES]
     new = {*move.added, *(key for one in move.translated for key in names_of(one))}
     rows = {
         "taken": ", ".join(sorted(key for key in taken if key in move.values and key not in new)),
         "translated": "; ".join(move.translated),
-        "added": f"{added} (as in its script)" if added else "",
+        "added": f"{', '.join(had)} (as in its script)" if had else "",
+        "assumed": f"{', '.join(assumed)} (for the marks in the preview; set yours)" if assumed else "",
         "not used": ", ".join(unused),
         "defaults": ", ".join(key for key in OF_TRIALS if key not in move.values),
         "stale ROIs": STALE.format(lines=", ".join(move.stale), name=move.stale[0]) if move.stale else "",
