@@ -5,8 +5,10 @@ import re
 from configparser import RawConfigParser
 
 import pytest
+import tables
 
 from rig.errors import SettingsError
+from rig.files.reader import read_session
 from rig.session import keep_places
 from rig.settings.clmf import ClmfSettings
 from rig.settings.loading import choose_section, load, said_of_the_original
@@ -17,7 +19,7 @@ from roi_manager import Rect
 from support.options import options_of
 from support.original import MADE_UP, REAL
 from support.places import ROOT, SECTION, SPEED_SCRIPT, SPEED_SECTION, TWO_ROI_SCRIPT
-from support.runner import add_to_section, finished
+from support.runner import add_to_section, finished, without_time
 
 SIMULATED = {"vid_source": "SimCameraStream", "outputs": "simulated", "tone": "simulated", "pose": "simulated"}
 FIXED = "one_roi_with_fixed_rests"
@@ -70,6 +72,10 @@ def test_the_line_of_an_roi_that_is_no_site_is_its_place(made_up):
     assert "roi3" in rows["not used"]
     assert rows["assumed"].startswith("ppmm = 25.6, bregma = 135, 128")
     assert rows["defaults"].startswith("total_trials, max_trial_dur")
+
+
+def test_the_line_that_one_might_want_is_named(made_up):
+    assert "'placed_here = m1_l'" in table(OneRoiSettings, made_up, SECTION)["stale ROIs"]
 
 
 def test_a_place_on_the_command_line_is_no_stale_one(made_up):
@@ -302,6 +308,43 @@ def test_the_copy_of_the_session_is_one_of_this_rig(run, made_up):
     again, unused = load(OneRoiSettings, copy, SECTION, {})
     assert (unused, again.max_trial_dur, again.roi) == ([], 8, "BC_L")
     assert said_of_the_original(OneRoiSettings, copy, SECTION, {}, unused) == []
+
+
+# A recording of the original
+
+
+def as_the_original_stores_it(session, day):
+    """Write a session into day/S1 as the original would have; return its configuration."""
+    folder = day / "S1"
+    folder.mkdir(parents=True)
+    (folder / "config.ini").write_text(MADE_UP.replace(f"config = {FIXED}", f"config = {SECTION}"))
+    with tables.open_file(str(folder / "image_stream.hdf5"), "w") as file:
+        array = file.create_earray("/", "raw_images", tables.UInt8Atom(), (0, *session.images.shape[1:]))
+        array.append(session.images[:])
+    columns = {"M1_Ldff" if name == "roi_dff" else name: column for name, column in session.columns.items()}
+    rows = zip(*(column.tolist() for column in (columns | {"frame": columns["frame"] + 1}).values()), strict=True)
+    lines = ["\t".join(columns), *("\t".join(map(str, row)) for row in rows)]
+    (folder / "VideoTimestamp.txt").write_text("\n".join(lines) + "\n")
+    return folder / "config.ini"
+
+
+def test_a_recording_of_the_original_is_replayed_as_it_was(run, made_up, tmp_path):
+    """With its own configuration, whose line says where the ROI was; every row is the same, without times of frames."""
+    short = {"total_trials": "1", "max_trial_dur": "3", "fail_rest_dur": "2"}
+    finished(run("--config", made_up, "--section", SECTION, settings=short | {"m1_l": "60,20,10,10"}))
+    recorded = run.session()
+    day = tmp_path / "20230504102030"
+    copy = as_the_original_stores_it(recorded, day)
+    before = copy.read_text()
+    replay = {"vid_source": "VideoStream", "vid_root": str(day)}
+    done = finished(run("--config", copy, settings=short | replay, mouse="replayed"))
+    assert "the times of the frames are missing" in done.stdout
+    assert "bc_r: the original writes such lines" in done.stdout
+    replayed = run.session("replayed")
+    assert replayed.settings["m1_l"] == "60,20,10,10"
+    assert without_time(replayed) == without_time(recorded)
+    assert read_session(day).columns["roi_dff"].tolist() == recorded.columns["roi_dff"].tolist()
+    assert copy.read_text() == before
 
 
 # The real one

@@ -135,6 +135,7 @@ def said_of_the_original(
 ) -> list[str]:
     """Return a short table of what became of a section of the original; nothing for one of this rig."""
     move, _ = moved_in(model, path, section, overrides)
+    move = move._replace(stale=[key for key in move.stale if key not in overrides])
     return original.in_lines(section, move, model.model_fields, unused)
 
 

@@ -252,11 +252,17 @@ def in_lines(section: str, move: Move, taken: Iterable[str], unused: Iterable[st
         "assumed": f"{', '.join(assumed)} (for the marks in the preview; set yours)" if assumed else "",
         "not used": ", ".join(unused),
         "defaults": ", ".join(key for key in OF_TRIALS if key not in move.values),
-        "stale ROIs": STALE.format(lines=", ".join(move.stale), name=move.stale[0]) if move.stale else "",
+        "stale ROIs": STALE.format(lines=", ".join(move.stale), name=most_wanted(move)) if move.stale else "",
         "threshold": PROCESSED.format(threshold=move.values["reward_threshold"]) if is_of_old_light(move) else "",
     }
     head = f"[{section}] is a section of the original CLoPy; docs/moving_in.md says what is different here"
     return [head, *(f"  {name:11} {text}" for name, text in rows.items() if text)]
+
+
+def most_wanted(move: Move) -> str:
+    """Return the stale line that one might want to use: that of a trained ROI, if there is one."""
+    trained = names_of(" ".join(move.values.get(key, "") for key in ("roi", "roi_operation")))
+    return next((name for name in move.stale if name in trained), move.stale[0])
 
 
 def is_of_old_light(move: Move) -> bool:
