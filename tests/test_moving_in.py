@@ -15,7 +15,7 @@ from rig.settings.loading import choose_section, load, said_of_the_original
 from rig.settings.one_roi import OneRoiSettings
 from rig.settings.original import UNUSED
 from rig.settings.two_roi import TwoRoiSettings
-from roi_manager import Rect
+from roi_manager import Circle, Rect
 from support.options import options_of
 from support.original import MADE_UP, REAL
 from support.places import ROOT, SECTION, SPEED_SCRIPT, SPEED_SECTION, TWO_ROI_SCRIPT
@@ -88,6 +88,14 @@ def test_an_roi_that_this_rig_has_placed_is_used_from_then_on(made_up):
     assert "m1_l" not in table(OneRoiSettings, made_up, SECTION)["stale ROIs"]
     changed = set(made_up.read_text().splitlines()) - set(MADE_UP.splitlines())
     assert changed == {"m1_l = 40,50,6,6", "placed_here = m1_l"}
+
+
+def test_a_circle_that_this_rig_has_placed_is_used_from_then_on(made_up):
+    options = options_of(made_up, SPEED_SECTION, ClmfSettings, **simulated(ClmfSettings))
+    keep_places(options, [Circle("start_roi", 200, 60, 7)])
+    cfg = loaded(ClmfSettings, made_up, SPEED_SECTION)
+    assert (cfg.circle("start_roi"), cfg.circle("target_roi")) == ((200, 60, 7), (295, 40, 10))
+    assert table(ClmfSettings, made_up, SPEED_SECTION)["stale ROIs"].startswith("target_roi:")
 
 
 def test_a_second_roi_that_is_placed_leaves_the_first(made_up):

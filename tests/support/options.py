@@ -5,8 +5,8 @@ from rig.settings.loading import load
 from rig.settings.one_roi import OneRoiSettings
 
 
-def options_of(config, section):
-    """Return the options of the 1roi script for a section of a file; what nobody needs is None."""
-    cfg = load(OneRoiSettings, config, section, {"seed": "1"})[0]
+def options_of(config, section, model=OneRoiSettings, **overrides):
+    """Return the options of a script for a section of a file; what nobody needs is None."""
+    cfg = load(model, config, section, {"seed": "1"} | overrides)[0]
     rest = dict.fromkeys(set(Options._fields) - {"settings", "config", "section"})
     return Options(settings=cfg, config=config, section=section, **rest)
