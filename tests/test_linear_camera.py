@@ -130,7 +130,7 @@ def test_linear_0_gives_the_processed_pictures_of_before(settings, world):
         ({"ColourCorrectionMatrix": ()}, "with the matrix none that it reports"),
         ({"DigitalGain": 1.03}, "multiplies its pictures by 1.03 (DigitalGain)"),
         ({"DigitalGain": float("nan")}, "multiplies its pictures by nan"),
-        ({"LensPosition": lambda n: 1 + 0.01 * n}, "the lens of the camera moves, from 1 to 1."),
+        ({"LensPosition": lambda n: 1 + 0.01 * n}, "the lens of the camera moves, from 1"),
     ],
 )
 def test_a_camera_that_does_otherwise_is_refused(settings, world, metadata, fragment):
