@@ -53,8 +53,9 @@ lint: $(TESTS)
 
 test: lint docs test-clnf test-clmf
 
+# Without --quiet: --strict counts only the warnings that are shown.
 docs: $(DOCS)
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 test-clnf: $(TESTS)
 	$(VENV)/pytest --ignore tests/clmf -m "not alone"
