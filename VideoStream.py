@@ -127,7 +127,7 @@ class VideoStream:
             session = read_session(path)
         except SettingsError as error:
             raise SettingsError(f"vid_root: {error}") from None
-        self.is_linear = {"yes": True, "no": False}.get(str(session.attributes.get("linear")))
+        self.is_linear = session.metadata.linear
         images, frames = session.images, session.frames
         if not images:
             raise SettingsError(f"vid_root: {path} holds no frames")

@@ -13,6 +13,7 @@ from rig.devices.camera_watch import CameraWatch
 from rig.devices.image_check import image_trouble
 from rig.ending import signals
 from rig.errors import ToneError
+from rig.files.about import About
 from rig.files.log import SessionLog
 from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
 from rig.screen.status_line import StatusLine
@@ -40,14 +41,12 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
     with signals.at_safe_points():
         log = SessionLog(
             used,
-            options.mouse_id,
-            rig.trials.session_type,
+            about_session(rig),
             list(columns),
             rig.events,
             rig.tally,
             rig.water,
             options.fast,
-            LINEAR_IN_WORDS[rig.camera.is_linear],
         )
         try:
             with log, StatusLine(used.signal_unit, rig.tally) as status:
@@ -61,6 +60,19 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
                     raise
         finally:
             rig.summaries.append((log.summary(), log.notes))
+
+
+def about_session(rig: Rig) -> About:
+    """Return what a session says about itself."""
+    options = rig.options
+    return About(
+        options.mouse_id,
+        rig.trials.session_type,
+        linear=LINEAR_IN_WORDS[rig.camera.is_linear],
+        simulated=tuple(options.simulated),
+        replay_of=options.replay_of,
+        script=options.script,
+    )
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from typing_extensions import NamedTuple  # that of Python 3.10 cannot be generi
 from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
 from rig.errors import LogError, SettingsError
+from rig.files.about import Script, running_script
 from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
 from rig.files.session_tables import cut_short
 from rig.files.space import check_data_root, missing_after_a_kill_s, nearest_folder
+from rig.files.summary import simulated_summary
 from rig.protocol.trials import Course, open_course
 from rig.settings.common import RigSettings
 from rig.settings.fields import is_file_of_ours
@@ -25,6 +27,7 @@ from rig.terminal import console, print_banner
 SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
 
 LONGEST_MOUSE_ID = 64
+REPLAYS = "replays"  # the folder of replays, below data_root
 
 BASELINE_EXAMPLE = (
     "  %(prog)s --baseline 300                     before the first day: where would the threshold lie?\n"
@@ -70,6 +73,10 @@ class Options(NamedTuple, Generic[S_co]):
         What the mouse has had today, µl.
     check : bool
         Try every device, and run no session.
+    replay_of : str
+        The recording that is replayed; '' in any other session.
+    script : Script or None
+        As it is run.
     """
 
     settings: S_co
@@ -84,6 +91,8 @@ class Options(NamedTuple, Generic[S_co]):
     mouse_id: str
     today_ul: float
     check: bool
+    replay_of: str = ""
+    script: Script | None = None
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -114,7 +123,10 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
             f"--fast: vid_source = {settings.vid_source} gives frames at its own pace; only a simulated camera "
             "(SimCameraStream) or a recording (VideoStream) can be run faster"
         )
-    refuse_water_of_a_replay(settings, parse_overrides(args.set))
+    replay_of = replayed(settings)
+    if replay_of:
+        refuse_water_of_a_replay(settings, overrides)
+        settings = apart_from_sessions(settings, overrides)
     simulated = simulated_devices(settings)
     print_banner(simulated)
     if sentence:
@@ -138,7 +150,12 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         else check_mouse_id(args.mouse_id, mice, settings.summary_file)
     )
     today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
-    return Options(*known, mouse_id, today_ul, check=False)
+    return Options(*known, mouse_id, today_ul, False, replay_of, running_script())
+
+
+def replayed(settings: RigSettings) -> str:
+    """Return the recording that is replayed in place of a camera; '' where none is."""
+    return str(settings.recording().absolute()) if CameraFactory.driver(settings.vid_source).replays else ""
 
 
 def say_what_is_not_used(of_the_original: Sequence[str], unused: Sequence[str]) -> None:
@@ -150,13 +167,28 @@ def say_what_is_not_used(of_the_original: Sequence[str], unused: Sequence[str]) 
 
 def refuse_water_of_a_replay(settings: RigSettings, overrides: Mapping[str, str]) -> None:
     """Raise SettingsError where a replay would open a real valve and nobody has asked for that on the command line."""
-    replays = CameraFactory.driver(settings.vid_source).replays
-    if replays and settings.outputs == "gpio" and "outputs" not in overrides:
+    if settings.outputs != "gpio":
+        return
+    if "outputs" not in overrides:
         raise SettingsError(
             f"outputs = gpio: vid_source = {settings.vid_source} replays a recording; it would open the real valve, "
             "and count the water for the mouse; add --simulate or --set outputs=simulated; "
             "--set outputs=gpio on the command line does it all the same"
         )
+    if "data_root" not in overrides:
+        raise SettingsError(
+            "outputs=gpio: this replay would open the real valve; add --data-root DIR, so that its water is counted in "
+            "the ledger there"
+        )
+
+
+def apart_from_sessions(settings: S, overrides: Mapping[str, str]) -> S:
+    """Return settings that keep a replay apart from real sessions, unless the command line says where it belongs."""
+    if "data_root" in overrides or settings.data_root.name == REPLAYS:
+        return settings
+    folder = settings.data_root / REPLAYS
+    console.print(f"this is a replay: it is stored in {folder}", soft_wrap=True)
+    return settings.model_copy(update={"data_root": folder})
 
 
 def say_if_slow(folder: Path) -> None:
@@ -284,7 +316,7 @@ def check_mouse_id(mouse_id: str, known: Set[str], summary_file: str = "") -> st
             f"mouse ID {mouse_id[:20]!r}...: it has {len(mouse_id)} characters, and may have {LONGEST_MOUSE_ID}; "
             "shorten it"
         )
-    if is_file_of_ours(mouse_id) or mouse_id.lower() == summary_file.lower():
+    if is_file_of_ours(mouse_id) or mouse_id.lower() in {summary_file.lower(), simulated_summary(summary_file).lower()}:
         raise SettingsError(f"mouse ID {mouse_id!r}: this is the name of a file below data_root; choose another ID")
     alike = sorted(mouse for mouse in known if mouse.lower() == mouse_id.lower())
     if alike and mouse_id not in known:

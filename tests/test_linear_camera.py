@@ -292,7 +292,7 @@ def test_a_recording_is_what_it_was(settings, tmp_path, recorded, is_linear):
 
 
 def test_a_session_says_whether_it_is_linear(run):
-    header = "summary_header=mouse_id,linear"
+    header = "summary_header=mouse_id,linear,simulated"
     brief = SHORT | {"total_trials": "1", "initial_rest_dur": "2", "max_trial_dur": "2"}
     done = finished(run("--set", header, settings=brief))
     session = run.session()
@@ -300,7 +300,10 @@ def test_a_session_says_whether_it_is_linear(run):
     assert "linear" not in session.notes
     assert re.search(r"linear in light +yes", done.stdout)
     (summary,) = run.data.glob("*.csv")
-    assert summary.read_text().splitlines() == ["mouse_id,linear", "m1,yes"]
+    assert summary.read_text().splitlines() == [
+        "mouse_id,linear,simulated",
+        'm1,yes,"camera, outputs, tone, lick"',
+    ]
 
 
 PROCESSED = '''

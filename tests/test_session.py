@@ -24,14 +24,14 @@ from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import GrowingTables
 from support.checks import COLUMNS, check_protocol, direct_dff
 from support.pins import all_low, gpio_env
-from support.places import DRIVERS, ROOT, SHORT
+from support.places import DRIVERS, ROOT, SCRIPT, SHORT
 from support.processes import child_of, command
 from support.runner import Runner, finished, frames_of, without_time
 from support.waiting import end, wait_until
 
 SHIPPED_SIZE = {key: value for key, value in SHORT.items() if key not in ("resolution", "bregma", "ppmm")}
 BRIEF = SHORT | {"total_trials": "1", "initial_rest_dur": "2", "max_trial_dur": "2"}
-FINISHED_FOLDER = [ROWS_FILE, "config.ini", "image_stream.hdf5"]
+FINISHED_FOLDER = [ROWS_FILE, SCRIPT.name, "config.ini", "image_stream.hdf5"]
 
 
 def whole(session):

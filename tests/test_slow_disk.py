@@ -14,6 +14,7 @@ from rig.devices.frames import Frame
 from rig.devices.water import Dose, Water
 from rig.errors import LogError
 from rig.events import Events
+from rig.files.about import About
 from rig.files.frame_file import FrameFile, Header
 from rig.files.log import SessionLog
 from rig.files.reader import read_session
@@ -118,7 +119,7 @@ def log(settings):
     """A session log that no script writes to."""
     cfg, events, tally = settings(resolution="32, 32", bregma="16, 16", ppmm="3.2", roi_size="1, 1"), Events(), Tally()
     water = Water(cfg, Dose(0.3, None, None), NoValve(), events, tally, 0.0)
-    log = SessionLog(cfg, "m1", "test", ["frame", "time"], events, tally, water, wait=True)
+    log = SessionLog(cfg, About("m1", "test"), ["frame", "time"], events, tally, water, wait=True)
     yield log
     log.close()
 

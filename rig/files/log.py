@@ -20,6 +20,7 @@ from rig.devices.frames import Frame
 from rig.devices.water import Water
 from rig.errors import LogError, RigError
 from rig.events import Events
+from rig.files.about import About
 from rig.files.finishing import how_to_repair, join, reason
 from rig.files.folder import kept_in, make_folder, read_back
 from rig.files.frame_file import FrameFile, Header
@@ -50,7 +51,8 @@ class SessionLog:
     Parameters
     ----------
     settings : RigSettings
-    mouse_id, session_type : str
+    about : About
+        What the session says about itself.
     columns : list of str
         Of VideoTimestamp.txt; the first two are frame and time.
     events : Events
@@ -59,8 +61,6 @@ class SessionLog:
     water : Water
     wait : bool
         Wait for the disk instead of leaving frames out: for replays that run as fast as they can.
-    linear : str
-        Whether the pictures are linear in light: yes, no or unknown.
 
     Attributes
     ----------
@@ -76,18 +76,15 @@ class SessionLog:
     def __init__(
         self,
         settings: RigSettings,
-        mouse_id: str,
-        session_type: str,
+        about: About,
         columns: list[str],
         events: Events,
         tally: Tally,
         water: Water,
         wait: bool = False,
-        linear: str = "unknown",
     ) -> None:
-        self._settings, self._mouse_id, self._session_type, self._columns = settings, mouse_id, session_type, columns
+        self._settings, self._about, self._columns = settings, about, columns
         self._events, self._tally, self._water, self._wait = events, tally, water, wait
-        self._linear = linear
         self.ended_by = ""
         self.notes: dict[str, int | float | str] = {}
         self._times = Times()
@@ -97,12 +94,12 @@ class SessionLog:
         width, height = settings.resolution
         self._shape = (height, width, 3)
         self._queue: queue.Queue[Item | None] = queue.Queue(max(16, BUFFER_BYTES // (height * width * 3)))
-        about = {"mouse_id": mouse_id, "session_type": session_type, "linear": linear} | versions()
+        attributes = about.attributes() | versions()
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
-        self.folder, self._began = make_folder(settings.data_root, mouse_id)
+        self.folder, self._began = make_folder(settings.data_root, about.mouse_id)
         self._made = self.folder.stat()
         try:
-            self._open_files(about, header)
+            self._open_files(attributes, header)
         except (OSError, LogError) as error:
             shutil.rmtree(self.folder)
             if isinstance(error, LogError):
@@ -163,8 +160,8 @@ class SessionLog:
     def summary(self) -> dict[str, str]:
         """Return everything that the summary can hold, {name: text}."""
         return summarize(
-            self._settings, self._mouse_id, self._session_type, self.folder, self._began,
-            self._tally, self._water, self._times, self.ended_by, self._linear,
+            self._settings, self._about, self.folder, self._began,
+            self._tally, self._water, self._times, self.ended_by,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -183,7 +180,7 @@ class SessionLog:
         self.notes["longest_unsynced_s"] = round(self._longest_unsynced_s, 2)
         closing = [self._store_events, self.ledger.store, self._rows.close, self._stream.close, self._join_tables]
         closing += [self._movie.close] if self._movie is not None else []
-        closing += [self._read_back, lambda: add_summary_row(self._settings, self.summary())]
+        closing += [self._read_back, lambda: add_summary_row(self._settings, self._about, self.summary())]
         for step in closing:
             try:
                 step()
@@ -192,14 +189,15 @@ class SessionLog:
         if self._error:
             raise LogError(f"{self._error}, {self._kept()}")
 
-    def _open_files(self, about: dict[str, str], header: Header) -> None:
+    def _open_files(self, attributes: dict[str, str], header: Header) -> None:
         settings = self._settings
         save_session_copy(settings, self.folder / "config.ini")
+        self._about.save(self.folder)
         if self._water.dose.calibration is not None:
             save_calibration(self.folder / CALIBRATION_FILE, self._water.dose.calibration)
-        self.ledger = Ledger(settings.data_root, self._mouse_id, self.folder.name)
+        self.ledger = Ledger(settings.data_root, self._about.mouse_id, self.folder.name)
         self._rows = RowFile(self.folder / ROWS_FILE, self._columns)
-        self._tables = GrowingTables(self.folder, settings.raw_image_file, about)
+        self._tables = GrowingTables(self.folder, settings.raw_image_file, attributes)
         self._stream = FrameFile(self.folder / settings.raw_image_file, header)
         self._movie: Movie | None = None
         if settings.video_file:

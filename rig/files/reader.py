@@ -17,6 +17,7 @@ import numpy as np
 import helper
 from rig.errors import SettingsError
 from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
+from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, whole_records
@@ -123,7 +124,7 @@ class Session:
     events : list of Event
         In order of time, on the clock of the experiment.
     attributes : dict
-        Of the HDF5 file: mouse_id, session_type, linear, ended_by, versions, notes.
+        Of the HDF5 file; `metadata`, `versions` and `notes` say what they mean.
     was_cut_short : bool
         It ended without its files being finished, or is still running.
     missing : list of str
@@ -156,8 +157,13 @@ class Session:
     @property
     def notes(self) -> dict[str, Any]:
         """What else the session noted, as `troubles` or `divisions_by_zero`."""
-        known = {"mouse_id", "session_type", "ended_by", "linear", *self.versions}
+        known = {*ATTRIBUTES, *self.versions}
         return {name: value for name, value in self.attributes.items() if name not in known}
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the session says about itself besides its settings."""
+        return metadata_of(self.settings, self.attributes)
 
     @property
     def trials(self) -> np.ndarray:

@@ -11,11 +11,13 @@ import numpy as np
 
 from rig.devices.water import Water
 from rig.errors import SettingsError
+from rig.files.about import About
 from rig.protocol.tally import Tally
 from rig.settings.common import RigSettings
 from rig.settings.ini import to_strings
 from rig.settings.summary_values import SummaryValues
 
+SIMULATED = "simulated"  # the column
 FIRST_FRAMES = 200  # whose latency is shown next to that of all, as `--check` measures it
 
 
@@ -59,29 +61,27 @@ class Times:
 
 def summarize(
     settings: RigSettings,
-    mouse_id: str,
-    session_type: str,
+    about: About,
     folder: Path,
     began: datetime,
     tally: Tally,
     water: Water,
     times: Times,
     ended_by: str,
-    linear: str,
 ) -> dict[str, str]:
     """Return everything that the summary can hold, {name: text}: the settings and `SummaryValues`."""
     median, p99 = times.latency_ms()
     rate = tally.success_rate
     calibrated = water.dose.ul is not None
     values = SummaryValues(
-        mouse_id=mouse_id,
+        mouse_id=about.mouse_id,
         session=folder.name,
         data_path=str(folder),
         start=f"{began:%Y-%m-%d %H:%M:%S}",
         end=f"{datetime.now():%Y-%m-%d %H:%M:%S}",
         duration=f"{times.lasted_s:.1f}",
         fps=times.fps,
-        session_type=session_type,
+        session_type=about.session_type,
         trials=str(tally.trials),
         rewards=str(tally.rewards),
         fails=str(tally.fails),
@@ -90,7 +90,9 @@ def summarize(
         lost_frames=str(tally.lost),
         unsaved_frames=str(tally.unsaved),
         stale_frames=str(tally.stale),
-        linear=linear,
+        linear=about.linear,
+        simulated=about.what_is_simulated,
+        rig=about.rig,
         withheld_rewards=str(tally.withheld),
         water_ul=f"{water.session_ul:.2f}" if calibrated else "uncalibrated",
         water_day_ul=f"{water.day_ul:.2f}" if calibrated else "uncalibrated",
@@ -102,29 +104,67 @@ def summarize(
     return to_strings(settings) | settings.further_values() | values._asdict()
 
 
-def add_summary_row(settings: RigSettings, values: Mapping[str, Any]) -> None:
+def add_summary_row(settings: RigSettings, about: About, values: Mapping[str, Any]) -> None:
     """Add a row to the summary file; a new file gets its header."""
-    path = settings.data_root / settings.summary_file
+    path, columns = summary_for(settings, about.what_is_simulated != "no")
     is_new = not path.exists() or path.stat().st_size == 0
     with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, settings.summary_header, extrasaction="ignore", lineterminator="\n")
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerow(values)
 
 
-def check_summary(settings: RigSettings) -> None:
-    """Raise SettingsError if the summary file is not a CSV file, or has other columns than `summary_header`."""
-    summary = settings.data_root / settings.summary_file
-    if not summary.exists():
-        return
+def summary_for(settings: RigSettings, is_simulated: bool) -> tuple[Path, list[str]]:
+    """Return the summary file that takes a session, and its columns.
+
+    A summary without the column `simulated` takes real sessions only: those in which anything is simulated, and
+    replays, could not be told from them there, so they have a file of their own.
+
+    Raises
+    ------
+    SettingsError
+        The file is not a CSV file.
+    """
+    path, wanted = settings.data_root / settings.summary_file, list(settings.summary_header)
+    columns = header_of(path) or wanted
+    if not is_simulated or SIMULATED in columns:
+        return path, columns
+    return path.with_name(simulated_summary(settings.summary_file)), [name for name in wanted if name != SIMULATED] + [
+        SIMULATED
+    ]
+
+
+def simulated_summary(summary_file: str) -> str:
+    """Return the name of the summary of simulated sessions, where they have one of their own."""
+    return f"simulated_{summary_file}"
+
+
+def header_of(path: Path) -> list[str]:
+    """Return the columns of a summary file; none where there is no file, or an empty one."""
     try:
-        with summary.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file), [])
+    except FileNotFoundError:
+        return []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SettingsError(f"summary_file: {summary} cannot be read as CSV in UTF-8 ({error}); rename it") from None
-    if header and header != list(settings.summary_header):
-        raise SettingsError(
-            f"summary_header: {summary} has the columns {', '.join(header)}; "
-            "rename that file, or make summary_header the same"
-        )
+        raise SettingsError(f"summary_file: {path} cannot be read as CSV in UTF-8 ({error}); rename it") from None
+
+
+def check_summary(settings: RigSettings) -> None:
+    """Raise SettingsError if a summary file is not a CSV file, or has other columns than `summary_header`.
+
+    One from before there was a column `simulated` may lack it.
+    """
+    wanted = list(settings.summary_header)
+    unmarked = [name for name in wanted if name != SIMULATED]
+    for name, allowed in (
+        (settings.summary_file, (wanted, unmarked)),
+        (simulated_summary(settings.summary_file), ([*unmarked, SIMULATED],)),
+    ):
+        header = header_of(settings.data_root / name)
+        if header and header not in allowed:
+            raise SettingsError(
+                f"summary_header: {settings.data_root / name} has the columns {', '.join(header)}; "
+                "rename that file, or make summary_header the same"
+            )

@@ -165,7 +165,7 @@ class RigSettings(CameraSettings):
         f"columns of the summary: settings and {', '.join(sorted(SummaryValues._fields))}; "
         "CLMF also start_radius, target_radius (px)",
         "names",
-        ("mouse_id", "session", "start", "duration", "trials", "rewards", "session_type"),
+        ("mouse_id", "session", "start", "duration", "trials", "rewards", "session_type", "simulated"),
     )
 
     session_type: SessionType = setting(

@@ -20,6 +20,10 @@ class SummaryValues(NamedTuple):
         Stored, lost by camera or loop, not stored by a slow disk, decided too late.
     linear : str
         Whether the pictures were linear in light, as the camera said: yes, no, or unknown.
+    simulated : str
+        What is not real: no, replay, or the devices.
+    rig : str
+        The name of the rig, from [lab].
     withheld_rewards, water_ul, water_day_ul : str
         Rewards above a water cap; water of the session and of the day, µl, or 'uncalibrated'.
     latency_median_ms, latency_p99_ms, latency_of_first_frames_ms : str
@@ -43,6 +47,8 @@ class SummaryValues(NamedTuple):
     unsaved_frames: str
     stale_frames: str
     linear: str
+    simulated: str
+    rig: str
     withheld_rewards: str
     water_ul: str
     water_day_ul: str

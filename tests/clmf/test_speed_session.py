@@ -17,7 +17,7 @@ from rig.files.movie import Movie, count_frames
 from rig.files.reader import read_session
 from rig.protocol.tones import get_bins, tone_index
 from support.pins import gpio_env, levels, read_edges
-from support.places import SHARED, SHORT_PAWS
+from support.places import SHARED, SHORT_PAWS, SPEED_SCRIPT
 from support.runner import SpeedRunner, finished, frames_of, without_time
 from support.waiting import end
 
@@ -126,7 +126,7 @@ def test_every_frame_is_stored_with_its_row(whole):
 
 def test_the_files_of_a_session(whole):
     run, _ = whole
-    names = ["VideoTimestamp.txt", "behavior_video.mp4", "config.ini", "image_stream.hdf5"]
+    names = ["VideoTimestamp.txt", "behavior_video.mp4", SPEED_SCRIPT.name, "config.ini", "image_stream.hdf5"]
     assert sorted(p.name for p in run.session().folder.iterdir()) == names
 
 
