@@ -31,12 +31,13 @@ MAY_LACK_FRAMES = 2  # at the end of a movie: containers round
 
 
 class Recorded(NamedTuple):
-    """A frame as a recording holds it: number, time, age at its decision (s), image (height, width, 3) BGR."""
+    """A frame as a recording holds it: number, time, age at its decision (s), whether a pause was asked for, image."""
 
     number: int
     time_s: float
     age_s: float
-    image: np.ndarray
+    was_paused: bool
+    image: np.ndarray  # (height, width, 3) BGR
 
 
 class VideoStream:
@@ -113,7 +114,7 @@ class VideoStream:
         self._pacer.wait_for(recorded.time_s)
         # As old as it was when it was decided on, whatever this computer is busy with: the same frames are too late.
         captured_s = time.monotonic() - recorded.age_s
-        return Frame(recorded.number, recorded.time_s, captured_s, recorded.image, recorded.age_s)
+        return Frame(recorded.number, recorded.time_s, captured_s, recorded.image, recorded.age_s, recorded.was_paused)
 
     def stop(self) -> None:
         """Close the recording; harmless when repeated."""
@@ -138,7 +139,8 @@ class VideoStream:
         if len(frames) >= n:  # more where it was cut short: records may be ahead of the frames
             self._check_times(frames[:n])
             times = frames[["number", "time_s", "age_s"]][:n].tolist()
-        return (Recorded(*of_frame, image) for of_frame, image in zip(times, images, strict=True))
+        paused = session.was_to_pause([number for number, _, _ in times])
+        return (Recorded(*of, asked, image) for of, asked, image in zip(times, paused, images, strict=True))
 
     def _open_movie(self, path: Path) -> Iterator[Recorded]:
         movie = cv2.VideoCapture(str(path))
@@ -159,7 +161,7 @@ class VideoStream:
             good, image = movie.read()
             if not good:
                 break
-            yield Recorded(i, i / self._settings.framerate, 0.0, image)
+            yield Recorded(i, i / self._settings.framerate, 0.0, False, image)
         if i < announced - MAY_LACK_FRAMES:
             raise CameraError(
                 f"the recording ended early, after {i} of {announced:.0f} frames: "

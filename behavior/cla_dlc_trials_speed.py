@@ -74,7 +74,7 @@ def run_session(
         marks.pose, books.notes["untracked_frames"] = pose, tracking.untracked_frames
         measured = dict(zip(pose_columns, pose.ravel().tolist(), strict=True))
         books.write(act, cj_speed=cj_speed, speed_threshold=speed_threshold, tracked=int(tracked), **measured)
-        speed_threshold = adaptive.update(frame.time_s, act.reward)
+        speed_threshold = adaptive.update(step.time_s, act.reward)
 
 
 def main() -> int:

@@ -55,7 +55,7 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Books) -
         # Act first, then keep books
         act = rig.act(frame, step, trials.tone_hz(step, heard, dff_bins))
         books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold)
-        reward_threshold = adaptive.update(frame.time_s, act.reward)
+        reward_threshold = adaptive.update(step.time_s, act.reward)
 
 
 def main() -> int:

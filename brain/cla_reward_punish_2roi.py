@@ -60,7 +60,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Books) -
         books.notes["divisions_by_zero"] = rule.divisions_by_zero
         dff_of_rois = {f"{roi.name}_dff": roi.avgDff for roi in rois}
         books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **dff_of_rois)
-        reward_threshold = adaptive.update(frame.time_s, act.reward)
+        reward_threshold = adaptive.update(step.time_s, act.reward)
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """The books of a running session: its files, its window, its status line, its troubles."""
 
 import re
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from rig.devices.camera_watch import CameraWatch
 from rig.devices.image_check import image_trouble
 from rig.ending import signals
 from rig.errors import ToneError
+from rig.events import PAUSE_BEGINS
 from rig.files.about import About
 from rig.files.log import SessionLog
+from rig.files.session_tables import EVENT
 from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
 from rig.screen.status_line import StatusLine
 from rig.screen.window import Mark
+from rig.screen.wishes import TypedLines
 from rig.session import Act, Rig, Roi
 from rig.terminal import clock
 from roi_manager import Rect
@@ -49,7 +53,7 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
             options.fast,
         )
         try:
-            with log, StatusLine(used.signal_unit, rig.tally) as status:
+            with log, TypedLines(rig.window.wishes), StatusLine(used.signal_unit, rig.tally) as status:
                 books = Books(rig, rois, marks, log, status)
                 try:
                     with running(rig), in_real_time(rig):
@@ -108,6 +112,12 @@ def without_numbers(trouble: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "#", trouble)
 
 
+def parts_of(note: str) -> list[str]:
+    """Return a note in parts that events can keep, of 120 bytes each."""
+    return [note] if len(note.encode()) <= EVENT["detail"].itemsize else textwrap.wrap(note, MOST_LETTERS)
+
+
+MOST_LETTERS = 30  # of four bytes each, in an event
 REWARDS_WITHOUT_LICK = 3  # from which on it is worth a note
 UNSYNCED_S = 1.0  # when more than this is not on disk yet, that is a trouble
 LATE_FOR_S = 1.0  # when decisions are late for longer, that is a trouble
@@ -131,6 +141,7 @@ class Books:
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
         self._rects = [roi for roi in rois if isinstance(roi, Rect)]
         self._trouble, self._troubles = "", dict[str, str]()
+        self._is_paused = False
         self._trial, self._is_dark, self._late_s, self._was_licked = 0, False, 0.0, False
         self._camera_watch = CameraWatch(rig.options.settings.framerate)
         if rig.options.settings.outputs == "gpio":  # a simulated valve gives no water
@@ -163,6 +174,7 @@ class Books:
         sounds = {"freq": round(act.hz), "audio": int(act.hz > 0)}
         protocol = {"reward": act.reward, "trial": step.trial, "lick": int(act.licked)}
         self._log.write(act.frame, sounds | protocol | values, act.age_s, act.acted_s)
+        self._heed_wishes()
         self._show(act, values)
 
     def end(self, reason: str) -> None:
@@ -179,11 +191,26 @@ class Books:
         if self._trial:
             self._rig.events.add("trial", self._trial, f"end: {reason}")
 
+    def _heed_wishes(self) -> None:
+        """Note what the user has typed, and pass a wish for a pause on to the rig."""
+        rig = self._rig
+        rig.window.take_key(time.monotonic())
+        while rig.window.wishes:
+            wish = rig.window.wishes.popleft()
+            if wish.what == "pause":
+                rig.wants_pause = not rig.wants_pause
+                continue
+            for number, part in enumerate(parts_of(wish.text)):
+                rig.events.add("note", number, part, wish.time_s)
+
     def _count(self, step: Step) -> None:
         tally, events = self._rig.tally, self._rig.events
         if step.trial and step.trial != self._trial:
             events.add("trial", step.trial, "start")
         self._trial = step.trial if step.running else 0
+        if step.paused and not self._is_paused:
+            events.add("pause", 1, PAUSE_BEGINS)
+        self._is_paused = step.paused
         if step.outcome != NONE:
             tally.trials += 1
             tally.fails += step.outcome == FAIL

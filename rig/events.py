@@ -3,6 +3,9 @@
 import time
 from typing import NamedTuple
 
+PAUSE_ASKED, PAUSE_BEGINS, PAUSE_ENDS = "asked for", "begins", "goes on"
+"""The details of a `pause`: the user wants one, the session has none of its trials running, the user goes on."""
+
 
 class Event(NamedTuple):
     """One thing that happened.

@@ -14,7 +14,7 @@ from rig.devices.tone_player import Tone, open_tone
 from rig.devices.water import Water
 from rig.ending import signals
 from rig.errors import NoSession
-from rig.events import Events
+from rig.events import PAUSE_ASKED, PAUSE_ENDS, Events
 from rig.files.rows import ROWS_FILE
 from rig.options import Options
 from rig.protocol.tally import Tally
@@ -86,6 +86,8 @@ class Rig:
         Why the session has ended; '' while it runs.
     stalls : list of float
         How long the loop stood still, s, each time that the outputs went low without it.
+    wants_pause : bool
+        The user wants the session to pause; the trials heed it from the next frame on.
     """
 
     options: Options[Any]
@@ -101,6 +103,8 @@ class Rig:
     summaries: list[tuple[Mapping[str, str], Mapping[str, object]]]
     ended_by: str = ""
     stalls: list[float] = field(default_factory=list)
+    wants_pause: bool = False
+    _is_to_pause: bool = False
     _aged: tuple[Frame | None, float] = (None, 0.0)
     """The newest frame that was asked about, and its age."""
 
@@ -113,6 +117,7 @@ class Rig:
                 self.events.add("camera", self.camera.lost - self.tally.lost, "frames lost before this one")
                 self.tally.lost = self.camera.lost
             self.beat()
+            self._heed_pause(self.wants_pause or frame.was_paused)
             if self.trials.is_over(frame.time_s):
                 self.ended_by = "finished"
                 return
@@ -159,6 +164,12 @@ class Rig:
         """Let guard and tone know that there is no loop for now."""
         self.tone.rest()
         self.outputs.rest()
+
+    def _heed_pause(self, wanted: bool) -> None:
+        """Tell the trials of a pause that is wanted, or no longer; its event has the number of the frame."""
+        if wanted != self._is_to_pause and self.trials.pause(wanted):
+            self._is_to_pause = wanted
+            self.events.add("pause", float(wanted), PAUSE_ASKED if wanted else PAUSE_ENDS)
 
     def _stalled(self) -> str:
         """Return why the session ends after a loop that stood still, nothing where it goes on."""

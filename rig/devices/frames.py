@@ -27,6 +27,8 @@ class Frame(NamedTuple):
     known_age_s : float or None
         How old the frame is when it is decided on, where that does not depend on this machine: as recorded in a
         replay, 0 in a simulation that runs as fast as it can.
+    was_paused : bool
+        In a replay: the recorded session was to pause from this frame on, or earlier.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Frame(NamedTuple):
     captured_s: float
     image: np.ndarray
     known_age_s: float | None = None
+    was_paused: bool = False
 
     def age_s(self) -> float:
         """Return how old the frame is now, s."""

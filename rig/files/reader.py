@@ -5,7 +5,7 @@ of the original CLoPy, which have fewer things: what is missing is listed, and e
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from configparser import Error as IniError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 import helper
 from rig.errors import SettingsError
+from rig.events import PAUSE_BEGINS
 from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
 from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
@@ -164,6 +165,23 @@ class Session:
     def metadata(self) -> Metadata:
         """What the session says about itself besides its settings."""
         return metadata_of(self.settings, self.attributes)
+
+    def was_to_pause(self, numbers: Sequence[int]) -> list[bool]:
+        """Say for each of these frames, in order, whether a pause was asked for then: what the trials were told."""
+        asked = sorted((event.frame, event.value == 1) for event in self.of("pause"))
+        at = np.searchsorted([frame for frame, _ in asked], numbers, "right")
+        return [bool(i) and asked[i - 1][1] for i in at.tolist()]
+
+    @property
+    def pauses(self) -> list[tuple[float, float]]:
+        """When the session paused: from, to, on the clock of the experiment, s; NaN as the end of one that had none."""
+        found: list[tuple[float, float]] = []
+        for event in self.of("pause"):
+            if event.detail == PAUSE_BEGINS:
+                found.append((event.time_s, np.nan))
+            elif event.value == 0 and found and np.isnan(found[-1][1]):
+                found[-1] = found[-1][0], event.time_s
+        return found
 
     @property
     def trials(self) -> np.ndarray:

@@ -15,6 +15,25 @@ class Interval:
         return now_s - since_s > duration_s - self._tolerance_s
 
 
+class PausingClock:
+    """The time of the frames, standing still while the session pauses."""
+
+    def __init__(self) -> None:
+        self._paused_s = 0.0
+        self._newest_s: float | None = None
+
+    def at(self, time_s: float) -> float:
+        """Return what the clock shows at a frame from which on it runs, s."""
+        return time_s - self._paused_s
+
+    def tick(self, time_s: float, stands_still: bool) -> float:
+        """Take the next frame; return what the clock shows then, s."""
+        if stands_still and self._newest_s is not None:
+            self._paused_s += time_s - self._newest_s
+        self._newest_s = time_s
+        return self.at(time_s)
+
+
 class DelayLine:
     """Gives back the signal of some time ago.
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from helper import SessionType, get_freqs
-from rig.protocol.delays import Interval
+from rig.protocol.delays import Interval, PausingClock
 from rig.protocol.session_types import FREE_WATER, RULES
 from rig.protocol.tones import tone_of
 
@@ -70,6 +70,10 @@ class Step(NamedTuple):
         The mouse has earned a reward, or gets a free one.
     goes_dark : bool
         The last rest is over: the light goes off now, and the rest is recorded without it.
+    paused : bool
+        The session pauses: the rest stands still.
+    time_s : float
+        The clock of the trials: the time of the frames without the pauses, s.
     """
 
     trial: int = 0
@@ -78,6 +82,8 @@ class Step(NamedTuple):
     outcome: int = NONE
     water: bool = False
     goes_dark: bool = False
+    paused: bool = False
+    time_s: float = 0.0
 
 
 class Course(Protocol):
@@ -90,6 +96,12 @@ class Course(Protocol):
     """
 
     session_type: str
+
+    def pause(self, wanted: bool) -> bool:
+        """Pause, or go on, from the next frame; return whether this course can pause.
+
+        A trial that runs is finished first.  In a pause no trial begins, nothing is earned, and the rest stands still.
+        """
 
     @property
     def missed_rewards(self) -> int:
@@ -147,20 +159,25 @@ class Trials:
         )
         self._interval = Interval(plan.frame_period_s)
         self._n_started = 0
-        self._in_trial = self._waits = self._is_dark = False
+        self._in_trial = self._waits = self._is_dark = self._is_to_pause = False
+        self._clock = PausingClock()
         self._since_s: float | None = None  # the rest, trial or tail began
 
+    def pause(self, wanted: bool) -> bool:
+        self._is_to_pause = wanted
+        return True
+
     def is_over(self, time_s: float) -> bool:
-        if self._since_s is None or self._in_trial or self._n_started < self._plan.total_trials:
-            return False
-        is_last_part = self._is_dark or self._plan.tail_dur == 0
-        return is_last_part and self._interval.over(self._since_s, self._rest_dur, time_s)
+        return not self._pauses() and self._is_over(self._clock.at(time_s))
 
     def step(self, time_s: float, crossed: bool, may_pay: bool = True, may_start: bool = True) -> Step:
+        now_s, paused = self._clock.tick(time_s, self._pauses()), self._pauses()
         if self._since_s is None:
-            self._since_s = time_s
-        step = self._protocol(time_s, self._since_s, crossed and may_pay, may_start)
-        if step.outcome == NONE and not self._is_dark and may_pay and self._free_water.due(time_s):
+            self._since_s = now_s
+        if paused:
+            return Step(paused=True, time_s=now_s)
+        step = self._protocol(now_s, self._since_s, crossed and may_pay, may_start)._replace(time_s=now_s)
+        if step.outcome == NONE and not self._is_dark and may_pay and self._free_water.due(now_s):
             return step._replace(water=True)
         return step
 
@@ -175,20 +192,32 @@ class Trials:
 
     def describe(self, step: Step) -> str:
         if step.running:
-            return f"trial {step.trial} of {self._plan.total_trials}"
+            return f"trial {step.trial} of {self._plan.total_trials}{', then a pause' * self._is_to_pause}"
         done = f"{self._n_started} of {self._plan.total_trials} trials done"
+        if step.paused:
+            return f"PAUSED, {done}"
         if self._is_dark:
             return f"light off, {done}"
         return f"waiting for {self._plan.waits_for}, {done}" if self._waits else f"rest, {done}"
 
     def seconds_left(self, time_s: float) -> float:
         """Return how long the session lasts at most, s: every trial yet to come fails."""
-        since_s = time_s if self._since_s is None else self._since_s
+        now_s = self._clock.at(time_s)
+        since_s = now_s if self._since_s is None else self._since_s
         a_failure_s = self._plan.max_trial_dur + self._plan.fail_rest_dur
         to_come_s = (self._plan.total_trials - self._n_started) * a_failure_s
         now_lasts_s = a_failure_s if self._in_trial else self._rest_dur
         tail_s = 0.0 if self._is_dark else self._plan.tail_dur
-        return max(0.0, now_lasts_s - (time_s - since_s)) + to_come_s + tail_s
+        return max(0.0, now_lasts_s - (now_s - since_s)) + to_come_s + tail_s
+
+    def _pauses(self) -> bool:
+        return self._is_to_pause and not self._in_trial
+
+    def _is_over(self, now_s: float) -> bool:
+        if self._since_s is None or self._in_trial or self._n_started < self._plan.total_trials:
+            return False
+        is_last_part = self._is_dark or self._plan.tail_dur == 0
+        return is_last_part and self._interval.over(self._since_s, self._rest_dur, now_s)
 
     def _protocol(self, time_s: float, since_s: float, crossed: bool, may_start: bool) -> Step:
         if not self._in_trial:
@@ -209,7 +238,7 @@ class Trials:
 
     def _go_dark(self, time_s: float) -> Step:
         """After the last rest: record the tail without light."""
-        if self.is_over(time_s):
+        if self._is_over(time_s):
             return Step()
         self._is_dark, self._since_s, self._rest_dur = True, time_s, self._plan.tail_dur
         return Step(goes_dark=True)
@@ -237,6 +266,9 @@ class Baseline:
         self._seconds = seconds
         self._interval = Interval(frame_period_s)
         self._began_s: float | None = None
+
+    def pause(self, wanted: bool) -> bool:  # noqa: ARG002 - there is nothing between trials
+        return False
 
     def is_over(self, time_s: float) -> bool:
         return self._interval.over(self._since(time_s), self._seconds, time_s)

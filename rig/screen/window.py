@@ -21,6 +21,7 @@ from rig.screen.drawing import (
     GREY,
     RED,
     STRIP_HEIGHT,
+    WHITE,
     enlarge,
     for_the_eye,
     polyline,
@@ -29,12 +30,14 @@ from rig.screen.drawing import (
     write,
     write_within,
 )
+from rig.screen.wishes import Keyboard, Wish
 from rig.settings.common import RigSettings
 from roi_manager import Circle, Rect, annots
 
 WINDOW_NAME = "Closed loop"
 ESC = 27
 REFRESH_S = 0.1
+KEY_S = 0.02  # between two keys of a note
 TRACE_S = 20.0
 LICK_SHOWN_S = 0.5
 REFUSAL_SHOWN_S = 5.0
@@ -86,9 +89,15 @@ class NoWindow:
 
     stopped = False
 
+    def __init__(self) -> None:
+        self.wishes: deque[Wish] = deque()
+
     def due(self, _now_s: float) -> bool:
         """Return False."""
         return False
+
+    def take_key(self, _now_s: float) -> None:
+        """Take none."""
 
     def show(self, *_: Any, **__: Any) -> None:
         """Show nothing."""
@@ -110,13 +119,17 @@ class Window:
     ----------
     stopped : bool
         Esc was pressed, or the window was closed.
+    wishes : deque of Wish
+        What the user asks of the running session, in order.
     """
 
     def __init__(self, settings: RigSettings, is_linear: bool | None) -> None:
         check_display()
         self._settings, self._is_linear = settings, is_linear
         self.stopped = False
-        self._next_s = 0.0
+        self.wishes: deque[Wish] = deque()
+        self._keyboard = Keyboard(self.wishes)
+        self._next_s = self._next_key_s = 0.0
         self._trace: deque[tuple[float, float, float]] = deque()  # time, signal, threshold
         width, height = settings.resolution
         self._scale = scale_for(height)
@@ -225,10 +238,19 @@ class Window:
             write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
             write_within(canvas, value, (w + 120, 34 + 26 * i))
         how_shown = "; the picture is shown through a display curve" if self._is_linear else ""
-        write_within(canvas, f"Esc stops the session{how_shown}", (w + 20, h - 12), 0.45, GREY)
+        is_typing = self._keyboard.note is not None
+        hint = self._keyboard.hint() + ("" if is_typing else how_shown)
+        write_within(canvas, hint, (w + 20, h - 12), 0.45, WHITE if is_typing else GREY)
         self._draw_trace(canvas, (8, h + 18, w + 314, STRIP_HEIGHT - 26))
         cv2.imshow(WINDOW_NAME, canvas)
-        self.stopped = self._refresh() == ESC or self._is_closed()
+        self._keyboard.press(self._refresh())
+        self.stopped = self._keyboard.stop or self._is_closed()
+
+    def take_key(self, now_s: float) -> None:
+        """Take the next key of a note that is being typed, of which there are more than the picture is renewed."""
+        if self._keyboard.note is not None and now_s >= self._next_key_s:
+            self._keyboard.press(self._refresh())
+            self._next_key_s = time.monotonic() + KEY_S
 
     def close(self) -> None:
         """Close the window; harmless when repeated."""
