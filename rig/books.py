@@ -5,6 +5,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from rig.events import PAUSE_BEGINS
 from rig.files.about import About
 from rig.files.log import SessionLog
 from rig.files.session_tables import EVENT
+from rig.files.subject import SUBJECT_FILE, lines_of
 from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
 from rig.screen.status_line import StatusLine
 from rig.screen.window import Mark
@@ -76,7 +78,16 @@ def about_session(rig: Rig) -> About:
         simulated=tuple(options.simulated),
         replay_of=options.replay_of,
         script=options.script,
+        rig=options.lab.rig,
+        lab=lines_of(options.lab),
+        files=subject_of(options.settings.data_root / options.mouse_id),
     )
+
+
+def subject_of(folder: Path) -> dict[str, str]:
+    """Return the subject.ini of a mouse as it is now, {name: text}; nothing where it has none."""
+    path = folder / SUBJECT_FILE
+    return {SUBJECT_FILE: path.read_text(encoding="utf-8-sig")} if path.exists() else {}
 
 
 @contextmanager

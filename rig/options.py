@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import math
+import sys
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -17,10 +18,13 @@ from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
 from rig.files.session_tables import cut_short
 from rig.files.space import check_data_root, missing_after_a_kill_s, nearest_folder
+from rig.files.subject import SUBJECT_FILE, read_lab, read_subject
 from rig.files.summary import simulated_summary
 from rig.protocol.trials import Course, open_course
+from rig.questions import ask_everything
 from rig.settings.common import RigSettings
 from rig.settings.fields import is_file_of_ours
+from rig.settings.lab import Lab
 from rig.settings.loading import add_config_arguments, choose_section, load, parse_overrides, said_of_the_original
 from rig.terminal import console, print_banner
 
@@ -77,6 +81,8 @@ class Options(NamedTuple, Generic[S_co]):
         The recording that is replayed; '' in any other session.
     script : Script or None
         As it is run.
+    lab : Lab
+        What [lab] of the configuration says.
     """
 
     settings: S_co
@@ -93,6 +99,7 @@ class Options(NamedTuple, Generic[S_co]):
     check: bool
     replay_of: str = ""
     script: Script | None = None
+    lab: Lab = Lab()
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -144,13 +151,18 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     finish_sessions_cut_short(settings)
     mice = known_mice(settings.data_root)
     asked = args.mouse_id is None
+    if asked and args.no_questions:
+        raise SettingsError("--no-questions: the mouse ID is missing; add --mouse-id ID")
     mouse_id = (
         ask_until_good(mice, settings.summary_file)
         if asked
         else check_mouse_id(args.mouse_id, mice, settings.summary_file)
     )
     today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
-    return Options(*known, mouse_id, today_ul, False, replay_of, running_script())
+    if "camera" not in simulated and not args.no_questions and sys.stdin.isatty():  # a simulated mouse has no weight
+        ask_everything(settings, config, mouse_id)
+    read_subject(settings.data_root / mouse_id / SUBJECT_FILE)  # what is wrong there is said before the session
+    return Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config))
 
 
 def replayed(settings: RigSettings) -> str:
@@ -239,6 +251,7 @@ def parse(model: type[RigSettings], doc: str | None, arguments: list[str] | None
     )
     add_config_arguments(parser, model.section)
     parser.add_argument("--mouse-id", metavar="ID", help="asked for without it")
+    parser.add_argument("--no-questions", action="store_true", help="ask for nothing at the start")
     parser.add_argument("--data-root", metavar="DIR", help="the same as --set data_root=DIR")
     parser.add_argument("--simulate", action="store_true", help="simulate every device that --set does not name")
     parser.add_argument("--no-window", action="store_true", help="start at once, without preview and window")

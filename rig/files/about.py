@@ -44,6 +44,8 @@ class About:
     replay_of : str
         The recording that is replayed; '' in any other session.
     script : Script or None
+    lab : mapping of str to str
+        The lines of [lab].
     files : mapping of str to str
         Further files that are kept with the session, {name: text}.
     """
@@ -55,6 +57,7 @@ class About:
     simulated: tuple[str, ...] = ()
     replay_of: str = ""
     script: Script | None = None
+    lab: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -79,7 +82,9 @@ class About:
         return said
 
     def save(self, folder: Path) -> None:
-        """Write the script as run, and the further files, into the folder of the session."""
+        """Write the script as run, [lab] and the further files into the folder of the session."""
+        with (folder / "config.ini").open("a", encoding="utf-8") as config:
+            config.writelines(["\n[lab]\n", *(f"{key} = {text}\n" for key, text in self.lab.items())] * bool(self.lab))
         if self.script is not None:
             (folder / self.script.name).write_bytes(self.script.source)
         for name, text in self.files.items():

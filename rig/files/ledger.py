@@ -205,8 +205,13 @@ def repair(data_root: Path, answers: Mapping[int, str]) -> Path:
 
 def known_mice(data_root: Path) -> set[str]:
     """Return the mice that this rig knows: by their folders, and by the ledger."""
-    folders = {path.name for path in data_root.glob("*") if path.is_dir() and any(path.glob("[0-9]" * 14))}
+    folders = {path.name for path in data_root.glob("*") if path.is_dir() and is_of_a_mouse(path)}
     return folders | {entry.mouse_id for entry in read_ledger(data_root)[0]}
+
+
+def is_of_a_mouse(folder: Path) -> bool:
+    """Return whether a folder below data_root holds sessions of a mouse, or what is known about it."""
+    return (folder / "subject.ini").is_file() or any(folder.glob("[0-9]" * 14))
 
 
 def check_ledger(data_root: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from configparser import Error as IniError
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, whole_records
+from rig.files.subject import SUBJECT_FILE, read_lab, read_subject, read_weights_g
+from rig.settings.lab import Lab, Subject
 from rig.settings.original import with_session
 
 STREAM_FILE = "image_stream.hdf5"
@@ -165,6 +168,21 @@ class Session:
     def metadata(self) -> Metadata:
         """What the session says about itself besides its settings."""
         return metadata_of(self.settings, self.attributes)
+
+    @property
+    def lab(self) -> Lab:
+        """What the session says about the lab; all empty where it says nothing."""
+        return read_lab(self.folder / "config.ini")
+
+    @property
+    def subject(self) -> Subject:
+        """What the session says about the mouse; all empty where it says nothing."""
+        return read_subject(self.folder / SUBJECT_FILE)
+
+    @property
+    def weights_g(self) -> dict[date, float]:
+        """The weights of the mouse up to this session, {day: g}."""
+        return read_weights_g(self.folder / SUBJECT_FILE)
 
     def was_to_pause(self, numbers: Sequence[int]) -> list[bool]:
         """Say for each of these frames, in order, whether a pause was asked for then: what the trials were told."""

@@ -168,6 +168,10 @@ class RigSettings(CameraSettings):
         ("mouse_id", "session", "start", "duration", "trials", "rewards", "session_type", "simulated"),
     )
 
+    ask_weight: bool = setting(
+        FILES, "ask for the weight of the mouse at the start; kept with the day in its subject.ini", "0, 1", False
+    )
+
     session_type: SessionType = setting(
         TRIALS, "what the mouse hears and earns", "", SessionType.normal_audio_normal_reward
     )

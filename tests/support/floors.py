@@ -20,6 +20,7 @@ FLOORS = (
     {"rig.preflight", "rig.baseline", "rig.commands", "rig.books"},
     {"rig.session"},
     {"rig.options"},
+    {"rig.questions"},
     {"rig.screen", "rig.files"},
     {"CameraFactory"},
     {"rig.devices"},
