@@ -11,6 +11,7 @@ import tables
 
 from rig.errors import SettingsError
 from rig.files.frame_file import FrameFile, Header
+from rig.files.metadata import ATTRIBUTES
 from rig.files.reader import TRIAL, Session, on_the_clock_of_frames, read_session
 from rig.files.session_tables import EVENT, FRAME
 from support.checks import COLUMNS
@@ -86,8 +87,7 @@ def test_versions_and_notes_are_apart(session):
     assert session.versions["version_of_numpy"] == np.__version__
     assert len(session.versions["code_version"]) >= 7
     assert session.notes["tone_underflows"] == 0
-    known = {"mouse_id", "session_type", "ended_by", "linear"}
-    assert known | session.versions.keys() | session.notes.keys() == session.attributes.keys()
+    assert ATTRIBUTES | session.versions.keys() | session.notes.keys() == session.attributes.keys()
     assert not session.versions.keys() & session.notes.keys()
 
 
