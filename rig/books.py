@@ -182,9 +182,7 @@ class Books:
         self._was_licked = self._was_licked or act.licked
         self._camera_watch.see(act.frame)
         self._count(step)
-        sounds = {"freq": round(act.hz), "audio": int(act.hz > 0)}
-        protocol = {"reward": act.reward, "trial": step.trial, "lick": int(act.licked)}
-        self._log.write(act.frame, sounds | protocol | values, act.age_s, act.acted_s)
+        self._log.write(act.frame, act.columns() | values, act.age_s, act.acted_s)
         self._heed_wishes()
         self._show(act, values)
 

@@ -66,6 +66,11 @@ class Act(NamedTuple):
         """What the log's column says: -1 failure, 1 success or a free reward, else 0."""
         return SUCCESS if self.gave_water else self.step.outcome
 
+    def columns(self) -> dict[str, int]:
+        """Return the columns that all experiments share, as VideoTimestamp.txt has them."""
+        sounds = {"freq": round(self.hz), "audio": int(self.hz > 0)}
+        return sounds | {"reward": self.reward, "trial": self.step.trial, "lick": int(self.licked)}
+
 
 @dataclass
 class Rig:

@@ -24,6 +24,8 @@ VENDORS = {
     "board",
     "gi",
 }
+# What only analysis/ may need: a rig runs without them.
+OF_THE_ANALYSIS = {"matplotlib", "scipy", "jinja2", "pandas"}
 LONGEST_SCRIPT = 150  # lines: a script is read like a methods section
 LONGEST_LOOP = 40  # lines: the science of one frame fits on a screen
 
@@ -81,6 +83,13 @@ def test_floors_list_every_room_once():
 def test_vendors_are_imported_where_the_device_is_opened(path):
     at_the_top = {imported.split(".")[0] for imported, function in imports(parse(path)) if not function}
     assert not at_the_top & VENDORS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_a_rig_runs_without_the_libraries_of_the_analysis(path):
+    imported = {name.split(".")[0] for name, _ in imports(parse(path))}
+    assert room_of(module_of(path)) == "analysis" or not imported & OF_THE_ANALYSIS
+    assert "matplotlib.pyplot" not in {name for name, _ in imports(parse(path))}, "it keeps figures, and opens windows"
 
 
 def test_nothing_names_a_driver_but_the_settings_of_a_simulated_rig():

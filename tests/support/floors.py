@@ -36,9 +36,9 @@ TWINS = "rig.simulated"
 SOURCES = tuple(
     sorted(
         path
-        for pattern in ("*.py", "rig/**/*.py", "brain/*.py", "behavior/*.py", "analysis/*.py")
+        for pattern in ("*.py", "rig/**/*.py", "brain/*.py", "behavior/*.py", "analysis/**/*.py")
         for path in ROOT.glob(pattern)
-        if path != ROOT / "rig" / "__init__.py"
+        if path not in (ROOT / "rig" / "__init__.py", ROOT / "analysis" / "__init__.py")
     )
 )
 

@@ -1,0 +1,1 @@
+"""What a session means, once it has ended: nothing of the rig imports this."""
