@@ -1,0 +1,187 @@
+"""The report of one session: what stands on its page, and its tables as CSV."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from analysis.checks import BAD, FAIR, Check, all_checks
+from analysis.derived.learning import counted, in_words
+from analysis.evidence import Evidence, Missing
+from analysis.figures.cortex import CORRELATION, IMAGE, MAPS
+from analysis.figures.course import LEARNING, OVERVIEW, REWARDS, TRIALS
+from analysis.figures.feedback import LICKS, THRESHOLDS, TONES
+from analysis.figures.paw import LEFT_RIGHT, PATH, TRACKING
+from analysis.figures.spec import Spec
+from analysis.figures.stability import STABILITY, TIMING
+from analysis.outcomes import Outcomes, minutes_of, outcomes_of, rewards_of
+from analysis.page import Page, draw_all
+from analysis.sessions import stands_in
+from rig.devices.water import dose_of
+from rig.errors import RigError
+from rig.protocol.session_types import RULES
+from rig.settings.clmf import ClmfSettings
+
+OF_ALL = (OVERVIEW, TRIALS, REWARDS, LEARNING, THRESHOLDS, TONES, LICKS)
+OF_THE_RIG = (STABILITY, TIMING)
+CORTEX, PAW = (IMAGE, MAPS, CORRELATION), (PATH, TRACKING, LEFT_RIGHT)
+TRIAL_COLUMNS = ("number", "start_s", "end_s", "outcome", "latency_s", "threshold", "tone")
+
+
+def figures_of(evidence: Evidence) -> tuple[Spec, ...]:
+    """Return the figures of a session's experiment, in their order."""
+    tracks = isinstance(evidence.settings, ClmfSettings) or evidence.signal_name == "cj_speed"
+    if tracks:
+        return *OF_ALL[:3], PAW[0], *OF_ALL[3:], *PAW[1:], *OF_THE_RIG
+    return OF_ALL[0], CORTEX[0], *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], CORTEX[2], *OF_THE_RIG
+
+
+def page_of(evidence: Evidence) -> Page:
+    """Return everything that the report of a session says."""
+    session, outcomes = evidence.session, outcomes_of(evidence.session)
+    mouse, checks = mouse_of(evidence), all_checks(evidence)
+    return Page(
+        title=f"{mouse} {session.folder.name}",
+        heading=f"{mouse}, {date_of(evidence)}",
+        about=about(evidence),
+        marks=marks(evidence),
+        numbers=big_numbers(evidence, outcomes),
+        said=f"{took_part(evidence)} {in_short(checks)}",
+        checks=checks,
+        figures=draw_all(figures_of(evidence), evidence),
+        tables=(),
+        footer=f"{session.folder} · code {session.versions.get('code_version', 'unknown')}",
+    )
+
+
+def trials_of(evidence: Evidence) -> np.ndarray:
+    """Return the trials, none where there is none."""
+    try:
+        return evidence.trials
+    except Missing:
+        return evidence.session.trials[:0]
+
+
+def mouse_of(evidence: Evidence) -> str:
+    """Return the ID of the mouse: as stored, else the name of the folder above the session."""
+    return str(evidence.session.attributes.get("mouse_id") or evidence.session.folder.resolve().parent.name)
+
+
+def date_of(evidence: Evidence) -> str:
+    """Return date and time of the first frame, as the log has it; else the name of the folder."""
+    times, offset = (
+        evidence.session.columns.get("time", np.zeros(0, str)),
+        evidence.session.attributes.get("utc_offset"),
+    )
+    zone = f" (UTC{offset})" if offset else ""
+    return f"{str(times[0])[:16]}{zone}" if len(times) else evidence.session.folder.name
+
+
+def about(evidence: Evidence) -> str:
+    """Return in a line which experiment and arm this was, how long it took, and what ended it."""
+    session, settings = evidence.session, evidence.settings
+    arm = session.attributes.get("session_type") or session.settings.get("session_type")
+    trained = next(
+        (session.settings[key] for key in ("roi", "roi_operation", "control_point") if key in session.settings), ""
+    )
+    ended = session.attributes.get("ended_by")
+    minutes = f"{minutes_of(session):.1f} min" if minutes_of(session) > 0 else ""
+    parts = [
+        getattr(settings, "label", ""),
+        trained,
+        str(arm or ""),
+        minutes,
+        counted(max(len(session), len(session.images or ())), "frame"),
+        f"ended by: {ended}" if ended else "",
+        str(session.attributes.get("rig", "")),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def marks(evidence: Evidence) -> list[str]:
+    """Return what a reader must not miss: a session that is not one of a mouse, cut short, or incomplete."""
+    session = evidence.session
+    what = stands_in(session)
+    found = [f"NOT A REAL SESSION: {what}"] if what else []
+    if session.was_cut_short:
+        found.append("This session was cut short, or is still running.")
+    return found + [f"Missing: {each}." for each in session.missing]
+
+
+def big_numbers(evidence: Evidence, outcomes: Outcomes) -> list[tuple[str, str]]:
+    """Return the big numbers: success rate, and water in µl or rewards."""
+    rewards = rewards_of(evidence.session)
+    if is_random(evidence):
+        return [(f"{rewards}", "rewards at random"), (f"{outcomes.done}", "trials")]
+    success = "-" if np.isnan(outcomes.success_rate) else f"{100 * outcomes.success_rate:.0f} %"
+    numbers = [(success, f"success: {outcomes.successes} of {outcomes.done} trials")]
+    ul = reward_ul(evidence)
+    numbers.append((f"{rewards}", "rewards") if ul is None else (f"{rewards * ul:.0f} µl", f"water: {rewards} rewards"))
+    return numbers
+
+
+def is_random(evidence: Evidence) -> bool:
+    """Return whether rewards came whatever the signal did."""
+    return evidence.settings is not None and not RULES[evidence.settings.session_type].ends_trial
+
+
+def took_part(evidence: Evidence) -> str:
+    """Say how the mouse took part."""
+    if is_random(evidence) and not evidence.is_baseline:
+        return "Rewards came at random, whatever the signal did."
+    return in_words(trials_of(evidence), evidence.is_baseline)
+
+
+def reward_ul(evidence: Evidence) -> float | None:
+    """Return the volume of a reward, µl; None where the valve was not calibrated."""
+    if evidence.settings is None:
+        return None
+    try:
+        return dose_of(evidence.settings, evidence.session.folder / "config.ini").ul
+    except RigError:
+        return None
+
+
+def in_short(checks: Sequence[Check]) -> str:
+    """Say how many checks failed."""
+    bad = [check.name for check in checks if check.light == BAD]
+    fair = [check.name for check in checks if check.light == FAIR]
+    if bad:
+        return f"Not sound: {', '.join(bad)}."
+    return f"Look at: {', '.join(fair)}." if fair else "All that could be checked is well."
+
+
+def write_tables(folder: Path, evidence: Evidence, checks: Sequence[Check]) -> list[Path]:
+    """Write trials and checks as CSV files; return their paths.
+
+    Raises
+    ------
+    RigError
+        A file cannot be written.
+    """
+    trials = trials_of(evidence)
+    rows = [[plain(trial[name]) for name in TRIAL_COLUMNS] for trial in trials]
+    tables = {
+        "report_trials.csv": (TRIAL_COLUMNS, rows),
+        "report_checks.csv": (Check._fields, [list(check) for check in checks]),
+    }
+    return [write_csv(folder / name, columns, lines) for name, (columns, lines) in tables.items()]
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
+    """Write a CSV file; return its path."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
+    except OSError as error:
+        raise RigError(f"{path}: it cannot be written ({error.strerror})") from None
+    return path
+
+
+def plain(value: np.generic) -> str:
+    """Return a value of the trials as text; nothing for NaN."""
+    number = float(value)
+    return "" if np.isnan(number) else repr(number).removesuffix(".0")
