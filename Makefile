@@ -1,4 +1,5 @@
 # make setup      system packages, .venv (CLNF), .venv-clmf (CLMF), what the rig needs in them
+# make setup-analysis   what reports need, on a rig; elsewhere `make setup` installs it, too
 # make run        a short simulated CLNF session
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
 # make test       installs what only tests need, then lint, types, documentation, tests: what CI runs
@@ -12,14 +13,14 @@ VENV := .venv/bin
 CLMF := .venv-clmf/bin
 READY := .venv/ready
 TESTS := .venv/ready-for-tests
-SOURCES := $(wildcard *.py) rig brain behavior benchmarks tools tests
+SOURCES := $(wildcard *.py) rig analysis brain behavior benchmarks tools tests
 DOCS := .venv-docs/ready
 CLMF_READY := .venv-clmf/ready
 CLMF_TESTS := .venv-clmf/ready-for-tests
 # Why CLMF cannot run here: on a Raspberry Pi, or where Python is too new for DeepLabCut-Live.
 NO_CLMF := $(shell PYTHON=$(PYTHON) tools/setup.sh no-clmf)
 
-.PHONY: setup run run-clmf test lint docs test-clnf test-clmf test-picamera2 torture bench
+.PHONY: setup setup-analysis run run-clmf test lint docs test-clnf test-clmf test-picamera2 torture bench
 
 setup:
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -27,8 +28,12 @@ setup:
 $(READY): requirements.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh clnf
 
-$(TESTS): requirements.txt requirements-dev.txt tools/setup.sh
-	@PYTHON=$(PYTHON) tools/setup.sh clnf tests
+setup-analysis:
+	@PYTHON=$(PYTHON) tools/setup.sh analysis
+
+$(TESTS): requirements.txt requirements-analysis.txt requirements-dev.txt tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh clnf analysis tests
+	@touch $@
 
 $(CLMF_READY): requirements.txt requirements-clmf.txt requirements-torch.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh clmf

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
@@ -15,6 +16,7 @@ from rig.devices.water import Water
 from rig.ending import signals
 from rig.errors import NoSession
 from rig.events import PAUSE_ASKED, PAUSE_ENDS, Events
+from rig.files.report import make_reports, say_commands
 from rig.files.rows import ROWS_FILE
 from rig.options import Options
 from rig.protocol.tally import Tally
@@ -210,12 +212,23 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         closing(open_lick(settings, events, tally)) as lick,
         Outputs(settings, events) as outputs,  # opened last, so closed first
     ):
+        at_the_end.push(reporting(summaries, settings.report))  # last: no device is open then
         at_the_end.callback(print_summaries, summaries)
         camera.let_sense(tone, tally)
         water = Water(settings, options.dose, outputs.reward, events, tally, options.today_ul)
         if settings.outputs == "gpio":
             outputs.on_driven = water.driven
         yield Rig(options, options.trials, camera, outputs, tone, lick, water, window, events, tally, summaries)
+
+
+def reporting(summaries: Sequence[tuple[Mapping[str, str], Mapping[str, object]]], wanted: bool) -> Any:
+    """Return what makes the reports of the sessions, or, where none is wanted or an error ends the rig, says how."""
+
+    def report(_kind: object, error: BaseException | None, _traceback: object) -> None:
+        act = make_reports if wanted and error is None else say_commands
+        act(Path(values["data_path"]) for values, _ in summaries)
+
+    return report
 
 
 def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> None:

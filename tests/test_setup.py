@@ -93,7 +93,12 @@ def test_what_only_tests_need_is_not_installed_on_a_rig(sh, model, more):
 
 def test_the_documentation_needs_no_package_of_the_rig(sh):
     assert sh("packages_for docs", PI).split() == ["python3", "python3-venv"]
-    assert sh("for part in clnf clmf docs; do folder_of $part; done").split() == [".venv", ".venv-clmf", ".venv-docs"]
+    assert sh("for part in clnf clmf docs analysis; do folder_of $part; done").split() == [
+        ".venv",
+        ".venv-clmf",
+        ".venv-docs",
+        ".venv",
+    ]
 
 
 @pytest.mark.parametrize("server", ["pipewire-pulse", "pipewire-alsa", "pipewire-audio"])
@@ -135,10 +140,30 @@ def test_which_python_serves_what(sh, tmp_path, part, version, good):
 
 def test_without_a_word_clmf_is_left_out_where_it_cannot_run(sh, tmp_path):
     new = {"PYTHON": str(python_of_version(tmp_path, "3.13"))}
-    assert sh("default_parts 2>/dev/null", **new).split() == ["clnf"]
+    assert sh("default_parts 2>/dev/null", **new).split() == ["clnf", "analysis"]
     assert sh("default_parts", **new).count("Without CLMF.") == 1
     assert sh("default_parts", PI).split() == ["clnf"]
-    assert sh("default_parts", PYTHON=str(python_of_version(tmp_path, "3.12"))).split() == ["clnf", "clmf"]
+    assert sh("default_parts", PYTHON=str(python_of_version(tmp_path, "3.12"))).split() == ["clnf", "clmf", "analysis"]
+
+
+@pytest.mark.parametrize(("model", "is_there"), [(PC, True), (PI, False), (JETSON, False)])
+def test_a_rig_gets_what_reports_need_only_when_it_is_asked_for(sh, tmp_path, model, is_there):
+    parts = sh("default_parts", model, PYTHON=str(python_of_version(tmp_path, "3.12"))).split()
+    assert ("analysis" in parts) == is_there
+
+
+def test_reports_get_what_they_need_in_each_environment_that_there_is(sh, tmp_path, venv):
+    install = "install_clnf() { :; }; install_analysis"
+    assert sh(install) == "", "no environment is ready"
+    (venv / "ready").touch()
+    assert sh(install).split(": ") == ["Installing Python packages into .venv-clmf", "requirements-analysis.txt\n"]
+    (command,) = commands(venv)
+    assert command.endswith("-r requirements-analysis.txt")
+    for name in ("requirements.txt", "requirements-analysis.txt", "tools/setup.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000, 1000))
+    assert sh(install) == "", "it is there already"
 
 
 def test_the_versions_are_those_of_the_project():

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the rig needs: system packages (apt, with sudo where needed), .venv for CLNF, .venv-clmf for CLMF.
 # Harmless when repeated: what is there stays, and where nothing is missing, nothing is said.
-#     tools/setup.sh [clnf] [clmf] [docs] [tests]
-# Without a word: clnf, and clmf where it can run.  docs: what makes the site of the documentation, in .venv-docs.
+#     tools/setup.sh [clnf] [clmf] [analysis] [docs] [tests]
+# Without a word: clnf, clmf where it can run, and analysis where this is no rig.  analysis: what reports need, in the
+# environments of CLNF and CLMF that there are.  docs: what makes the site of the documentation, in .venv-docs.
 # tests: what only `make test` needs, for the parts named with it.
 #     tools/setup.sh no-clmf            prints why CLMF cannot run here; nothing where it can
 set -euo pipefail
@@ -26,7 +27,7 @@ python_of() {   # FOLDER PART: the Python of this environment, or the one that i
     if [[ -x $1/bin/python ]] && serves "$2" "$1/bin/python"; then echo "$1/bin/python"; else echo "$PYTHON"; fi
 }
 
-folder_of() { if [[ $1 == clnf ]]; then echo .venv; else echo ".venv-$1"; fi; }
+folder_of() { if [[ $1 == clnf || $1 == analysis ]]; then echo .venv; else echo ".venv-$1"; fi; }
 
 why_not() {   # PART: why it cannot run here; nothing where it can, or where there is no Python yet
     local python cure=""
@@ -171,6 +172,17 @@ install_docs() {
     touch .venv-docs/ready
 }
 
+install_analysis() {   # into each environment that there is: a session makes its report with its own Python
+    local folder
+    install_clnf
+    for folder in .venv .venv-clmf; do
+        [[ -e $folder/ready ]] || continue
+        if is_ready "$folder" ready-for-analysis requirements.txt requirements-analysis.txt; then continue; fi
+        pip_install "$folder" requirements-analysis.txt
+        touch "$folder/ready-for-analysis"
+    done
+}
+
 install_tests() {   # FOLDER
     if is_ready "$1" ready-for-tests requirements.txt requirements-dev.txt; then return; fi
     pip_install "$1" requirements-dev.txt
@@ -211,6 +223,7 @@ default_parts() {
     elif ! on_pi && ! is_ready .venv ready requirements.txt; then
         echo "Without CLMF.  $reason" >&2
     fi
+    on_pi || on_jetson || echo analysis
 }
 
 main() {
@@ -222,8 +235,8 @@ main() {
         case $part in
             no-clmf) why_not clmf; return ;;
             tests) tests=tests ;;
-            clnf | clmf | docs) parts+=("$part") ;;
-            *) echo "$0: there is no part '$part'; known are clnf, clmf, docs and tests" >&2; exit 2 ;;
+            clnf | clmf | analysis | docs) parts+=("$part") ;;
+            *) echo "$0: there is no part '$part'; known are clnf, clmf, analysis, docs and tests" >&2; exit 2 ;;
         esac
     done
     if ((${#parts[@]} == 0)); then mapfile -t parts < <(default_parts); fi

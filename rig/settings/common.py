@@ -36,6 +36,7 @@ from rig.settings.sentences import nearest
 from rig.settings.summary_values import SummaryValues
 
 HDF5_ENDINGS = {".hdf5", ".h5"}
+REPORT_NEEDS = ("matplotlib", "jinja2")
 
 # Of sound cards that sit on the pins of a Raspberry Pi, and the pins that these use; those of a Jetson lie at the same
 # places of the header.
@@ -170,6 +171,10 @@ class RigSettings(CameraSettings):
 
     ask_weight: bool = setting(
         FILES, "ask for the weight of the mouse at the start; kept with the day in its subject.ini", "0, 1", False
+    )
+
+    report: bool = setting(
+        FILES, "make the report of the session when it has ended; needs 'make setup-analysis'", "0, 1", False
     )
 
     session_type: SessionType = setting(
@@ -334,6 +339,8 @@ class RigSettings(CameraSettings):
         if self.video_file and any(side % 2 for side in self.resolution):
             width, height = self.resolution
             yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
+        if self.report and (absent := [name for name in REPORT_NEEDS if importlib.util.find_spec(name) is None]):
+            yield f"report = 1: {' and '.join(absent)} not installed; run 'make setup-analysis', or set report = 0"
         if self.reward_s > self.max_valve_open_s:
             yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
         yield from self._summary_that_cannot_be()
