@@ -221,6 +221,7 @@ def threshold_obeys(evidence: Evidence) -> tuple[str, str]:
     """Compute the steps of the threshold from the rewards again."""
     settings, logged = needs_settings(evidence), evidence.threshold
     need(len(evidence.session.frames), "the times of the frames were not stored (/frames)")
+    need(not evidence.session.pauses, "the session was paused, and the rule stood still meanwhile")
     need(logged is not None, "no threshold was logged")
     assert logged is not None
     step = STEPS.get(settings.signal_column, 0.0)

@@ -95,16 +95,8 @@ def day_of(evidence: Evidence) -> Day:
     day, rewards = began(evidence), rewards_of(evidence.session)
     assert day is not None
     water = np.nan if ul is None else rewards * ul
-    weight = weight_of(session.attributes)
+    weight = session.weights_g.get(day, np.nan)
     return Day(day, session.folder, outcomes_of(session), rewards, water, minutes_of(session), weight)
-
-
-def weight_of(attributes: dict[str, object]) -> float:
-    """Return the weight that a session notes, g; NaN without one."""
-    try:
-        return float(str(attributes.get("weight_g", "")))
-    except ValueError:
-        return np.nan
 
 
 def by_day(days: Sequence[Day]) -> list[Day | date]:

@@ -17,7 +17,7 @@ from analysis.outcomes import outcomes_of
 from analysis.report import make
 from rig.errors import SettingsError
 from rig.files.reader import read_session
-from support.sessions import recorded
+from support.sessions import recorded, say_it_is_real
 
 __all__ = ["recorded"]
 
@@ -30,9 +30,7 @@ def mouse(recorded, tmp_path):
     def add(name, is_real=True, **settings):
         path = shutil.copytree(recorded("1roi", **settings), folder / name)
         if is_real:
-            page = (path / "config.ini").read_text()
-            page = page.replace("vid_source = SimCameraStream", "vid_source = OpenCVCameraStream")
-            (path / "config.ini").write_text(page.replace("outputs = simulated", "outputs = gpio"))
+            say_it_is_real(path)
         return path
 
     add.folder = folder
@@ -60,8 +58,8 @@ def test_simulated_replayed_and_baseline_sessions_are_left_out_and_counted(mouse
     mouse("20260101090000")
     mouse("20260102090000", is_real=False)
     replayed = mouse("20260103090000")
-    page = (replayed / "config.ini").read_text()
-    (replayed / "config.ini").write_text(page.replace("OpenCVCameraStream", "VideoStream"))
+    with h5py.File(replayed / "image_stream.hdf5", "a") as file:
+        file.attrs["replay_of"] = "/data/one"
     marked = mouse("20260104090000")
     with h5py.File(marked / "image_stream.hdf5", "a") as file:
         file.attrs["simulated"] = "tone, lick"
@@ -70,7 +68,8 @@ def test_simulated_replayed_and_baseline_sessions_are_left_out_and_counted(mouse
     (mark,) = page.marks
     assert mark.startswith("Left out: 3 sessions (")
     assert all(
-        f"1 not a real session: {what}" in mark for what in ("a drawn mouse", "a recording", "simulated: tone, lick")
+        f"1 not a real session: {what}" in mark
+        for what in ("simulated: camera, outputs, tone, lick", "a replay of /data/one", "simulated: tone, lick")
     )
 
 

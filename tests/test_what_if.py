@@ -19,7 +19,7 @@ from rig.errors import SettingsError
 from rig.files.reader import read_session
 from support.places import ROOT
 from support.runner import Runner, finished, without_time
-from support.sessions import KINDS, recorded
+from support.sessions import KINDS, recorded, say_it_is_real
 
 __all__ = ["recorded"]
 
@@ -149,11 +149,9 @@ def test_a_mouse_gives_medians_and_ranges(recorded, what_if, tmp_path):
 def test_simulated_sessions_of_a_mouse_are_not_mixed_with_real_ones(recorded, what_if, tmp_path):
     mouse = tmp_path / "m1"
     real, simulated = (shutil.copytree(recorded("1roi"), mouse / name) for name in ("20260101000000", "20260102000000"))
-    page = (real / "config.ini").read_text()
-    page = page.replace("vid_source = SimCameraStream", "vid_source = OpenCVCameraStream")
-    (real / "config.ini").write_text(page.replace("outputs = simulated", "outputs = gpio"))
+    say_it_is_real(real)
     done = finished(what_if(mouse))
-    assert f"left out: {simulated}: not a real session: a drawn mouse" in done.stdout
+    assert f"left out: {simulated}: not a real session: simulated: camera" in done.stdout
     assert done.stdout.count("checked, the same settings give") == 1
 
 

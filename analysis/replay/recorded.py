@@ -122,9 +122,9 @@ class Recorded:
     def frames(self, boxes: Iterable[Box]) -> Iterator[Frame]:
         """Yield the frames as the loop received them; black outside these ROIs where only ROIs were kept."""
         numbers, times_s, ages_s = self._clock()
-        images = self._images(list(boxes))
-        for number, time_s, age_s, image in zip(numbers, times_s, ages_s, images, strict=False):
-            yield Frame(number, time_s, 0.0, image, age_s)
+        images, paused = self._images(list(boxes)), self.session.was_to_pause(numbers)
+        for number, time_s, age_s, image, was_paused in zip(numbers, times_s, ages_s, images, paused, strict=False):
+            yield Frame(number, time_s, 0.0, image, age_s, was_paused)
 
     def _images(self, boxes: list[Box]) -> Iterator[np.ndarray]:
         n, images = self.n_frames(), self.session.images

@@ -1,5 +1,6 @@
 """Sessions of every kind, recorded once for all tests of a file."""
 
+import h5py
 import pytest
 
 from support.places import SCRIPT, SHORT, SHORT_PAWS, SPEED_SCRIPT, TWO_ROI_SCRIPT
@@ -10,6 +11,12 @@ KINDS = {
     "2roi": (TWO_ROI_SCRIPT, SHORT | {"roi_operation": "M1_L-BC_R*2"}),
     "clmf": (SPEED_SCRIPT, SHORT_PAWS | {"video_file": "", "pose": "simulated"}),
 }
+
+
+def say_it_is_real(folder):
+    """Let a session say that no device of it was simulated."""
+    with h5py.File(folder / "image_stream.hdf5", "a") as file:
+        file.attrs["simulated"] = "no"
 
 
 @pytest.fixture(scope="module")
