@@ -300,7 +300,7 @@ def test_sections_of_the_original_run(run, made_up, script, section):
 def test_the_paw_section_of_the_original_runs(run, made_up):
     done = run("--config", made_up, script=SPEED_SCRIPT, settings={"video_file": ""})
     finished(done)
-    with (run.data / "made_up_paws.csv").open() as file:
+    with (run.data / "simulated_made_up_paws.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert (row["start_radius"], row["target_radius"]) == ("7", "10")
 
