@@ -1,5 +1,6 @@
 # make setup      system packages, .venv (CLNF), .venv-clmf (CLMF), what the rig needs in them
 # make setup-analysis   what reports need, on a rig; elsewhere `make setup` installs it, too
+# make setup-genicam   adds what industrial cameras need (GenICam): docs/genicam.md
 # make run        a short simulated CLNF session
 # make run-clmf   a short simulated CLMF session, tracked by the real DeepLabCut-Live
 # make test       installs what only tests need, then lint, types, documentation, tests: what CI runs
@@ -20,10 +21,13 @@ CLMF_TESTS := .venv-clmf/ready-for-tests
 # Why CLMF cannot run here: on a Raspberry Pi, or where Python is too new for DeepLabCut-Live.
 NO_CLMF := $(shell PYTHON=$(PYTHON) tools/setup.sh no-clmf)
 
-.PHONY: setup setup-analysis run run-clmf test lint docs test-clnf test-clmf test-picamera2 torture bench
+.PHONY: setup setup-analysis setup-genicam run run-clmf test lint docs test-clnf test-clmf test-picamera2 torture bench
 
 setup:
 	@PYTHON=$(PYTHON) tools/setup.sh
+
+setup-genicam:
+	@PYTHON=$(PYTHON) tools/setup.sh genicam
 
 $(READY): requirements.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh clnf
@@ -31,15 +35,15 @@ $(READY): requirements.txt tools/setup.sh
 setup-analysis:
 	@PYTHON=$(PYTHON) tools/setup.sh analysis
 
-$(TESTS): requirements.txt requirements-analysis.txt requirements-dev.txt tools/setup.sh
-	@PYTHON=$(PYTHON) tools/setup.sh clnf analysis tests
+$(TESTS): requirements.txt requirements-analysis.txt requirements-dev.txt requirements-genicam.txt tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh clnf analysis genicam tests
 	@touch $@
 
 $(CLMF_READY): requirements.txt requirements-clmf.txt requirements-torch.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh clmf
 
-$(CLMF_TESTS): requirements.txt requirements-clmf.txt requirements-torch.txt requirements-dev.txt tools/setup.sh
-	@PYTHON=$(PYTHON) tools/setup.sh clmf tests
+$(CLMF_TESTS): requirements.txt requirements-clmf.txt requirements-torch.txt requirements-dev.txt requirements-genicam.txt tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh clmf genicam tests
 
 $(DOCS): requirements-docs.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh docs

@@ -91,6 +91,27 @@ def test_what_only_tests_need_is_not_installed_on_a_rig(sh, model, more):
     assert set(sh("packages_for clnf tests", model).split()) >= packages | TESTS_ONLY
 
 
+GENICAM = {"gir1.2-aravis-0.8", "libgirepository1.0-dev", "libcairo2-dev", "pkg-config"}
+
+
+def test_aravis_is_installed_only_where_it_is_wanted_and_its_simulated_cameras_only_for_tests(sh):
+    assert not (GENICAM | {"aravis-tools"}) & set(sh("packages_for clnf clmf tests").split())
+    packages = set(sh("packages_for genicam").split())
+    assert packages >= GENICAM
+    assert not {"aravis-tools", "python3-gi"} & packages
+    assert "aravis-tools" in sh("packages_for clnf genicam tests").split()
+    assert "python3-gi" in sh("packages_for genicam", PI).split(), "the environments see it there"
+
+
+def test_aravis_joins_the_environments_that_are_there(sh, venv):
+    said = sh("install_genicam; install_genicam")
+    assert said == "Installing Python packages into .venv-clmf: requirements-genicam.txt\n", "once"
+    (installed,) = commands(venv)
+    assert installed.endswith("install --use-pep517 -r requirements-genicam.txt")
+    (venv / "bin" / "python").unlink()
+    assert sh("install_genicam", fails=True) == "There is no .venv yet; run 'make setup' first\n"
+
+
 def test_the_documentation_needs_no_package_of_the_rig(sh):
     assert sh("packages_for docs", PI).split() == ["python3", "python3-venv"]
     assert sh("for part in clnf clmf docs analysis; do folder_of $part; done").split() == [

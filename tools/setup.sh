@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the rig needs: system packages (apt, with sudo where needed), .venv for CLNF, .venv-clmf for CLMF.
 # Harmless when repeated: what is there stays, and where nothing is missing, nothing is said.
-#     tools/setup.sh [clnf] [clmf] [analysis] [docs] [tests]
+#     tools/setup.sh [clnf] [clmf] [analysis] [genicam] [docs] [tests]
 # Without a word: clnf, clmf where it can run, and analysis where this is no rig.  analysis: what reports need, in the
 # environments of CLNF and CLMF that there are.  docs: what makes the site of the documentation, in .venv-docs.
+# genicam: what industrial cameras need, added to those of .venv and .venv-clmf that are there, or made by the same call.
 # tests: what only `make test` needs, for the parts named with it.
 #     tools/setup.sh no-clmf            prints why CLMF cannot run here; nothing where it can
 set -euo pipefail
@@ -58,6 +59,11 @@ packages_for() {   # PART...: the system packages that they need, one a line
         return
     fi
     packages+=(python3-dev gcc libc6-dev portaudio19-dev libgl1 libglib2.0-0)
+    if [[ " $* " == *" genicam "* ]]; then
+        packages+=(gir1.2-aravis-0.8 libgirepository1.0-dev libcairo2-dev pkg-config)
+        if on_pi; then packages+=(python3-gi); fi
+        if [[ " $* " == *" tests "* ]]; then packages+=(aravis-tools); fi   # simulated cameras
+    fi
     packages+=(libasound2-plugins)   # the way to PipeWire or PulseAudio
     if on_pi; then packages+=(python3-picamera2 python3-rpi-lgpio python3-lgpio python3-pyaudio); fi
     if on_pi || on_jetson; then packages+=(i2c-tools); fi
@@ -165,6 +171,18 @@ install_clmf() {
     touch .venv-clmf/ready
 }
 
+install_genicam() {
+    local folder found=""
+    for folder in .venv .venv-clmf; do
+        [[ -x $folder/bin/python ]] || continue
+        found=yes
+        if is_ready "$folder" ready-for-genicam requirements-genicam.txt; then continue; fi
+        pip_install "$folder" requirements-genicam.txt
+        touch "$folder/ready-for-genicam"
+    done
+    [[ -n $found ]] || { echo "There is no .venv yet; run 'make setup' first" >&2; exit 1; }
+}
+
 install_docs() {
     if is_ready .venv-docs ready requirements-docs.txt; then return; fi
     make_venv .venv-docs docs
@@ -184,7 +202,7 @@ install_analysis() {   # into each environment that there is: a session makes it
 }
 
 install_tests() {   # FOLDER
-    if is_ready "$1" ready-for-tests requirements.txt requirements-dev.txt; then return; fi
+    if is_ready "$1" ready-for-tests requirements.txt requirements-dev.txt requirements-genicam.txt; then return; fi
     pip_install "$1" requirements-dev.txt
     touch "$1/ready-for-tests"
 }
@@ -235,8 +253,8 @@ main() {
         case $part in
             no-clmf) why_not clmf; return ;;
             tests) tests=tests ;;
-            clnf | clmf | analysis | docs) parts+=("$part") ;;
-            *) echo "$0: there is no part '$part'; known are clnf, clmf, analysis, docs and tests" >&2; exit 2 ;;
+            clnf | clmf | analysis | genicam | docs) parts+=("$part") ;;
+            *) echo "$0: there is no part '$part'; known are clnf, clmf, analysis, genicam, docs and tests" >&2; exit 2 ;;
         esac
     done
     if ((${#parts[@]} == 0)); then mapfile -t parts < <(default_parts); fi
@@ -246,7 +264,7 @@ main() {
     check_python "${parts[@]}"   # again, where there was no Python before
     for part in "${parts[@]}"; do
         "install_$part"
-        if [[ -n $tests ]]; then install_tests "$(folder_of "$part")"; fi
+        if [[ -n $tests && $part != genicam ]]; then install_tests "$(folder_of "$part")"; fi
     done
     if on_pi || on_jetson; then offer_real_time; fi
 }
