@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rig.devices import tuning
+from rig.devices.exposure import must_fit
 from rig.devices.frames import Frame, FrameQueue, Numbering
-from rig.errors import CameraError, SettingsError
+from rig.errors import CameraError
 from rig.settings.common import CameraSettings
 from rig.settings.loading import from_strings
 
@@ -71,12 +72,7 @@ class PiCameraStream:
     @staticmethod
     def refuse(settings: CameraSettings) -> None:
         """Raise SettingsError where the exposure does not fit into a frame."""
-        period_us = settings.frame_period_s() * 1e6
-        if settings.shutter_speed > period_us:
-            raise SettingsError(
-                f"shutter_speed = {settings.shutter_speed}: the exposure does not fit into a frame of "
-                f"{period_us:.0f} µs (framerate = {settings.framerate:g}); shorten one of them"
-            )
+        must_fit(settings)
 
     def start(self) -> "PiCameraStream":
         """Open the camera, lock its gains and verify them.

@@ -9,6 +9,7 @@ import pytest
 
 from rig.settings.loading import load
 from rig.settings.one_roi import OneRoiSettings
+from support import genicam
 from support.places import ROOT, SECTION, SHARED, SHORT
 from support.runner import Runner
 from support.sound import sound_server
@@ -81,3 +82,10 @@ def loudspeaker():
     """A null sink of a sound server started for this test, and a recording of what was played on it."""
     with sound_server() as speaker:
         yield speaker
+
+
+@pytest.fixture
+def gige_camera():
+    """Aravis' camera that speaks GigE Vision on the loopback; yields its process."""
+    with genicam.gige_camera() as process:
+        yield process

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tables
 
+from AravisCameraStream import AravisCameraStream
 from CameraFactory import CameraFactory, Senses
 from OpenCVCameraStream import FIRST_FRAMES, OpenCVCameraStream
 from PiCameraStream import PiCameraStream
@@ -22,6 +23,7 @@ from rig.protocol.tally import Tally
 from rig.settings.ini import to_strings
 from rig.simulated.tone import SimTone
 from SimCameraStream import SimCameraStream
+from support import genicam
 from support.places import ROOT
 from support.processes import command
 from support.recordings import write_recording
@@ -30,7 +32,9 @@ from VideoStream import VideoStream
 
 HEIGHT, WIDTH, N = 48, 64, 40
 SMALL = {"resolution": f"{WIDTH}, {HEIGHT}", "bregma": "24, 32", "ppmm": "5"}
-DRIVERS = {cls.__name__: cls for cls in (SimCameraStream, VideoStream, OpenCVCameraStream, PiCameraStream)}
+DRIVERS = {
+    cls.__name__: cls for cls in (SimCameraStream, VideoStream, OpenCVCameraStream, PiCameraStream, AravisCameraStream)
+}
 
 
 def picture(n):
@@ -54,7 +58,16 @@ def write_hdf5(path):
     return path
 
 
-@pytest.fixture(params=["SimCameraStream", "VideoStream hdf5", "VideoStream movie", "OpenCVCameraStream"])
+@pytest.fixture(
+    params=[
+        "SimCameraStream",
+        "VideoStream hdf5",
+        "VideoStream movie",
+        "OpenCVCameraStream",
+        pytest.param("AravisCameraStream", marks=genicam.needs_aravis),
+        pytest.param("AravisCameraStream gige", marks=genicam.needs_aravis),
+    ]
+)
 def driver(request, settings, tmp_path):
     """Make a driver of each kind from the plain dictionary of strings."""
     kind, _, form = request.param.partition(" ")
@@ -65,6 +78,11 @@ def driver(request, settings, tmp_path):
         where["vid_root"] = str(write_movie(tmp_path / "movie.avi"))
     elif kind == "OpenCVCameraStream":
         where["opencv_source"] = str(write_movie(tmp_path / "movie.avi"))
+    elif form == "gige":
+        request.getfixturevalue("gige_camera")
+        where |= genicam.BRIEF | {"genicam_id": genicam.GIGE_ID}
+    elif kind == "AravisCameraStream":
+        where |= genicam.BRIEF | genicam.IN_MEMORY
     return lambda: DRIVERS[kind](to_strings(settings(vid_source=kind, **where)) | {"fast": "1"})
 
 
@@ -92,6 +110,7 @@ def test_a_driver_declares_what_it_is(name):
     [
         ("PiCameraStream", True, False, False, True),
         ("OpenCVCameraStream", True, False, False, None),
+        ("AravisCameraStream", True, False, False, True),
         ("SimCameraStream", False, True, False, True),
         ("VideoStream", False, True, True, True),
     ],

@@ -22,6 +22,7 @@ from rig.settings.fields import (
     TRIALS,
     WATER,
     Box,
+    Corner,
     FileName,
     Folder,
     Hdf5Name,
@@ -52,13 +53,63 @@ class CameraSettings(BaseModel):
     vid_source: str = setting(CAMERA, "camera: the name of a *Stream.py file of the top folder", "name")
     vid_root: PathText = setting(CAMERA, "VideoStream: session folder, HDF5 or movie file to replay", "path", "")
     opencv_source: str = setting(CAMERA, "OpenCVCameraStream: number of the camera, or a pipeline or address", "", "0")
+    genicam_id: str = setting(
+        CAMERA,
+        "AravisCameraStream: id or network address of the camera; the only one if empty",
+        "as `arv-tool-0.8` lists it",
+        "",
+    )
     resolution: Size = setting(CAMERA, "size of the image", "width, height px")
+    crop: Corner | None = setting(
+        CAMERA,
+        "upper left corner of `resolution` within what the camera sees; if empty, AravisCameraStream takes the middle, "
+        "and OpenCVCameraStream crops nothing",
+        "x, y px",
+        None,
+    )
     framerate: float = setting(CAMERA, "frames that the camera takes per second", "frames/s", gt=0, le=500)
     awb_mode: Literal["off"] = setting(
         CAMERA, "white balance: off, because ΔF/F of two colours means nothing while their gains drift", default="off"
     )
     shutter_speed: int = setting(CAMERA, "exposure time", "µs", 60000, gt=0)
     iso: int = setting(CAMERA, "analogue gain times 100", "ISO", 800, ge=100, le=3200)
+    gain: float | None = setting(
+        CAMERA,
+        "AravisCameraStream, OpenCVCameraStream: gain; if empty the lowest (Aravis), or as it is (OpenCV)",
+        "unit of the camera, mostly dB",
+        None,
+        ge=-1000,
+        le=100000,
+    )
+    black_level: float | None = setting(
+        CAMERA, "AravisCameraStream: black level; as it is if empty", "unit of the camera", None, ge=-100000, le=100000
+    )
+    binning: int = setting(
+        CAMERA, "AravisCameraStream: pixels that the camera joins, in each direction", "px", 1, ge=1, le=16
+    )
+    pixel_format: str = setting(
+        CAMERA,
+        "AravisCameraStream: form of the pixels; of Mono10, Mono12 and the like the upper 8 bits are kept",
+        "name",
+        "Mono8",
+    )
+    packet_size: int | None = setting(
+        CAMERA,
+        "AravisCameraStream, GigE: size of a packet; the largest that goes through if empty",
+        "bytes",
+        None,
+        ge=576,
+        le=65535,
+    )
+    camera_trigger: str = setting(
+        CAMERA,
+        "AravisCameraStream: input that starts each exposure; the camera runs freely if empty",
+        "name, as Line1",
+        "",
+    )
+    camera_trigger_delay_us: float = setting(
+        CAMERA, "AravisCameraStream: delay from that signal to the exposure", "µs", 0.0, ge=0, le=1e6
+    )
     sensor_mode: int = setting(
         CAMERA, "PiCameraStream: sensor mode by its old number; 0 lets the library choose", "", 7, ge=0
     )

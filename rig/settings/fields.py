@@ -92,6 +92,9 @@ def check_path_text(value: str) -> str:
 
 Pixels = Annotated[int, Field(gt=0, le=8192)]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(split_commas)]
+FromZero = Annotated[int, Field(ge=0, le=8192)]
+Corner = Annotated[tuple[FromZero, FromZero], BeforeValidator(split_commas)]
+"""x, y in px."""
 Coordinate = Annotated[float, Field(ge=-8192, le=8192)]
 Place = Annotated[tuple[Coordinate, Coordinate], BeforeValidator(split_commas)]
 Millimetres = Annotated[float, Field(gt=0, le=10000)]
