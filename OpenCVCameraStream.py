@@ -13,7 +13,9 @@ import rig  # noqa: F401 - before OpenCV, which it keeps silent
 
 # isort: split
 import cv2
+import numpy as np
 
+from rig.devices import v4l2
 from rig.devices.arrivals import Arrivals
 from rig.devices.frames import Counting, Frame, FrameQueue, Numbering
 from rig.errors import CameraError
@@ -31,7 +33,8 @@ class OpenCVCameraStream:
     ----------
     cfgDict : mapping of str to str
         `opencv_source` is the number of the camera, a pipeline or an address; `resolution` and `framerate` are
-        asked for, and refused where the camera gives others.
+        asked for, and refused where the camera gives others.  With `crop` the camera gives the size that it likes, and
+        `resolution` is cut out of it.  `shutter_speed` and `gain` are set where V4L2 has them.
     """
 
     stands_in: ClassVar[str] = ""
@@ -62,33 +65,57 @@ class OpenCVCameraStream:
                 f"opencv_source = {source}: OpenCV cannot open this camera; 'ls /dev/video*' lists yours, and "
                 "OPENCV_LOG_LEVEL=INFO before the command shows what OpenCV says"
             )
-        width, height = self._settings.resolution
-        self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-        self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        try:
+            self._configure()
+            self._see_first(source)
+        except BaseException:
+            self._camera.release()
+            raise
+        self._running = True
+        self._thread.start()
+        return self
+
+    def _configure(self) -> None:
+        if self._settings.crop is None:
+            width, height = self._settings.resolution
+            self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+            self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         self._camera.set(cv2.CAP_PROP_FPS, self._settings.framerate)
+        v4l2.lock(self._camera, self._settings)
+
+    def _see_first(self, source: str) -> None:
+        """Take the first frames, to see what kind of source it is, and whether it gives what is needed."""
         began_s = time.monotonic()
         for _ in range(FIRST_FRAMES):
             good, image = self._camera.read()
         is_file = Path(source).is_file()
         self._arrivals.see_first(self._stamp_s(), began_s, time.monotonic(), FIRST_FRAMES, is_file)
         if not good:
-            self._camera.release()
             raise CameraError(f"opencv_source = {source}: the camera opens but gives no image")
-        if image.shape != (height, width, 3):
-            self._camera.release()
-            raise CameraError(
-                f"resolution = {width}, {height}: the camera gives {image.shape[1]}, {image.shape[0]} px; "
-                "set a resolution that it has"
-            )
+        self._check_size(image)
         fps = self._camera.get(cv2.CAP_PROP_FPS)
         if fps > 0 and abs(fps / self._settings.framerate - 1) > 0.01:
-            self._camera.release()
             raise CameraError(
                 f"framerate = {self._settings.framerate:g}: the camera gives {fps:g} frames/s; set framerate = {fps:g}"
             )
-        self._running = True
-        self._thread.start()
-        return self
+
+    def _check_size(self, image: np.ndarray) -> None:
+        (width, height), crop = self._settings.resolution, self._settings.crop
+        if self._cut(image).shape == (height, width, 3):
+            return
+        gives = f"the camera gives {image.shape[1]}, {image.shape[0]} px"
+        if crop is None:
+            raise CameraError(f"resolution = {width}, {height}: {gives}; set a resolution that it has, or crop")
+        raise CameraError(
+            f"crop = {crop[0]}, {crop[1]}: {gives}, and resolution = {width}, {height} from there does not fit into it"
+        )
+
+    def _cut(self, image: np.ndarray) -> np.ndarray:
+        """Return `resolution` from an image (height, width, 3); all of it without `crop`."""
+        if self._settings.crop is None:
+            return image
+        (x, y), (width, height) = self._settings.crop, self._settings.resolution
+        return np.ascontiguousarray(image[y : y + height, x : x + width])
 
     def begin_session(self) -> None:
         """Forget the frames that wait."""
@@ -117,7 +144,7 @@ class OpenCVCameraStream:
                 counting.leave_out()
                 continue
             number = (numbering if self._arrivals.has_stamps else counting).number(captured_s)
-            self._queue.put(Frame(number, captured_s, captured_s, image))
+            self._queue.put(Frame(number, captured_s, captured_s, self._cut(image)))
         self._camera.release()
 
     def _stamp_s(self) -> float:
