@@ -225,11 +225,24 @@ def test_a_rule_that_is_given_makes_a_section_run(made_up):
     assert cfg.roi_box("roi2") == (90, 30, 6, 6)
 
 
-@pytest.mark.parametrize("name", ["SentechCameraStream", "EpixCameraStream", "AR0135CameraStream"])
+@pytest.mark.parametrize("name", ["EpixCameraStream", "AR0135CameraStream"])
 def test_a_camera_of_the_original_is_answered_with_what_replaces_it(config, name):
     said = refused(OneRoiSettings, config, SECTION, vid_source=name)
     assert f"vid_source = {name}: this is a camera of the original" in said
     assert "set vid_source = OpenCVCameraStream" in said
+
+
+def test_the_industrial_camera_of_the_original_is_the_one_of_aravis(config):
+    said = refused(OneRoiSettings, config, SECTION, vid_source="SentechCameraStream")
+    assert "this is a camera of the original; in this rig it is AravisCameraStream (docs/genicam.md)" in said
+
+
+def test_in_a_section_of_the_original_its_industrial_camera_is_translated(made_up):
+    overrides = simulated(ClmfSettings)
+    del overrides["vid_source"]
+    assert load(ClmfSettings, made_up, SPEED_SECTION, overrides)[0].vid_source == "AravisCameraStream"
+    row = table(ClmfSettings, made_up, SPEED_SECTION)["translated"]
+    assert "vid_source = SentechCameraStream as AravisCameraStream (docs/genicam.md)" in row
 
 
 def test_white_balance_that_is_not_off_is_answered_by_why(config):

@@ -69,8 +69,9 @@ NO_DELAYS = {"audio_delay": "0", "reward_delay": "0"}
 USUAL_PLACES = {"ppmm": "25.6", "bregma": "135, 128"}
 """Of sections whose ROIs all have their own lines: only the marks in the preview need them."""
 
+SENTECH, ARAVIS = "SentechCameraStream", "AravisCameraStream"
+"""The original's driver of an industrial camera (USB3 Vision), and the one of all such cameras here."""
 CAMERAS = {
-    "SentechCameraStream": "an industrial camera (USB3 Vision) through its maker's library",
     "EpixCameraStream": "a frame grabber of EPIX",
     "AR0135CameraStream": "an ArduCam shield",
 }
@@ -187,6 +188,9 @@ def rename(moved: dict[str, str], own: Mapping[str, str]) -> list[str]:
         if f"{which}_center" not in own and f"{which}_roi" in own:
             moved[f"{which}_center"] = own[f"{which}_roi"]
             said.append(f"{which}_roi = {own[f'{which}_roi']} as {which}_center")
+    if moved.get("vid_source") == SENTECH:
+        moved["vid_source"] = ARAVIS
+        said.append(f"vid_source = {SENTECH} as {ARAVIS} (docs/genicam.md)")
     return said
 
 
@@ -277,6 +281,8 @@ def answer(key: str) -> str:
 
 def camera(name: str) -> str:
     """Say what replaces a camera of the original that this rig does not have; '' for any other one."""
+    if name == SENTECH:
+        return f"this is a camera of the original; in this rig it is {ARAVIS} (docs/genicam.md)"
     if name not in CAMERAS:
         return ""
     return (
