@@ -124,7 +124,8 @@ def join_parts(folder: Path, stream: Path, attributes: dict[str, Any]) -> None:
     """Put the parts into the HDF5 file, and see that they are there."""
     frames, events = whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT)
     counted = min(len(frames), count_rows(folder / ROWS_FILE))
-    parts = Parts(frames, np.sort(events, order="time_s", kind="stable"), attributes, counted)
+    order = np.argsort(events["time_s"], kind="stable")  # np.sort would order those of the same time by their words
+    parts = Parts(frames, events[order], attributes, counted)
     contents = contents_to_trust(folder, stream, counted)
     refuse_file(stream)  # PyTables opens it next
     if contents.n > counted:
