@@ -192,6 +192,7 @@ def test_watchdog_sees_a_dead_player(sound):
 @alone_with_sound
 def test_silence_when_the_script_is_killed(sound):
     script = subprocess.Popen([sys.executable, "-m", "rig.commands.tones"], cwd=ROOT, stdout=subprocess.PIPE)
+    assert b"(the default)" in script.stdout.readline(), "which device it plays on"
     assert b"1000 Hz" in script.stdout.readline()
     player = child_of(script.pid, "rig.devices.tone_process")
     wait_until(lambda: np.abs(sound.samples()[-4800:]).max(initial=0) > 0.4, timeout_s=10)
