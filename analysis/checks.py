@@ -17,7 +17,6 @@ from rig.protocol.session_types import RULES
 from rig.protocol.trials import NONE
 from rig.settings.clmf import ClmfSettings
 from rig.settings.common import RigSettings
-from roi_manager import Rect
 
 GOOD, FAIR, BAD, UNKNOWN = "good", "fair", "bad", "unknown"
 LOST_BAD, LATE_BAD = 0.001, 0.01  # shares of the frames
@@ -114,15 +113,14 @@ def image_levels(evidence: Evidence) -> tuple[str, str]:
     sample, settings = evidence.sample, evidence.settings
     need(settings is not None, "the ROIs are not known: config.ini cannot be used")
     assert settings is not None
-    boxes = settings.light_boxes()
-    if not boxes:
+    rois = settings.light_rois()
+    if not rois:
         peak = int(sample.frame.max())
         return (GOOD if peak >= 10 else BAD), f"the brightest pixel is {peak} of 255"
-    rects = [Rect(name, *box) for name, box in boxes.items()]
-    troubles = [trouble for roi in rects if (trouble := roi_trouble(sample.frame, roi, settings.max_saturated))]
+    troubles = [trouble for roi in rois if (trouble := roi_trouble(sample.frame, roi, settings.max_saturated))]
     means = ", ".join(
         f"{roi.name} green {roi.crop(sample.mean)[..., 1].mean():.0f}, blue {roi.crop(sample.mean)[..., 0].mean():.0f}"
-        for roi in rects
+        for roi in rois
     )
     return (BAD, "; ".join(troubles)) if troubles else (GOOD, f"mean of 255: {means}")
 

@@ -85,8 +85,8 @@ def main() -> int:
         return check_rig(options, finder)
     with finder as dlc, open_rig(options) as rig:
         marks, circles = PoseMarks(options.settings, dlc.body_parts), make_circles(options.settings)
-        start_roi_manager, target_roi_manager = circles
-        place_rois(rig, circles, PawPreview(options.settings, dlc, marks))
+        preview = PawPreview(options.settings, dlc, marks)
+        start_roi_manager, target_roi_manager = place_rois(rig, circles, preview)
         columns = [*COLUMNS, *columns_of(dlc.body_parts), "speed_threshold", "tracked"]
         with recording(rig, [start_roi_manager, target_roi_manager], columns, [marks]) as books:
             run_session(options.settings, rig, dlc, start_roi_manager, marks, books)

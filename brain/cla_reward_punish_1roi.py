@@ -28,13 +28,13 @@ from rig.protocol.tones import get_bins
 from rig.screen.preview_cortex import CortexPreview, make_rois
 from rig.session import Rig, open_rig, place_rois
 from rig.settings.one_roi import OneRoiSettings
-from roi_manager import Rect
+from roi_manager import Circle, Rect
 
 COLUMNS = ("frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick")
 THRESHOLD_STEP = 0.002  # ΔF/F; also the least that the threshold falls to
 
 
-def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect], books: Books) -> None:
+def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books: Books) -> None:
     """Run one session, a pass of the loop for each frame."""
     trials, period_s, reward_threshold = rig.trials, cfg.frame_period_s(), cfg.reward_threshold
     adaptive = AdaptiveThreshold(reward_threshold, period_s, step=THRESHOLD_STEP, enabled=cfg.adaptive_threshold)
@@ -65,8 +65,7 @@ def main() -> int:
     if options.check:
         return check_rig(options)
     with open_rig(options) as rig:
-        rois = make_rois(cfg)
-        place_rois(rig, rois, CortexPreview(cfg))
+        rois = place_rois(rig, make_rois(cfg), CortexPreview(cfg))
         with recording(rig, rois, COLUMNS) as books:
             run_session(cfg, rig, rois, books)
     if options.baseline_s is not None:

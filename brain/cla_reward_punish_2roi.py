@@ -29,13 +29,13 @@ from rig.protocol.tones import get_bins
 from rig.screen.preview_cortex import CortexPreview, make_rois
 from rig.session import Rig, open_rig, place_rois
 from rig.settings.two_roi import TwoRoiSettings
-from roi_manager import Rect
+from roi_manager import Circle, Rect
 
 THRESHOLD_STEP = 0.002  # ΔF/F; also the least that the threshold falls to
 COLUMNS = ("frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick")
 
 
-def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect], books: Books) -> None:
+def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books: Books) -> None:
     """Run one session, a pass of the loop for each frame."""
     period_s = cfg.frame_period_s()
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
@@ -71,7 +71,7 @@ def main() -> int:
     rois = make_rois(options.settings)
     columns = [*COLUMNS, *(f"{roi.name}_dff" for roi in rois)]
     with open_rig(options) as rig:
-        place_rois(rig, rois, CortexPreview(options.settings))
+        rois = place_rois(rig, rois, CortexPreview(options.settings))
         with recording(rig, rois, columns) as books:
             run_session(options.settings, rig, rois, books)
     if options.baseline_s is not None:

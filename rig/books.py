@@ -26,7 +26,6 @@ from rig.screen.window import Mark
 from rig.screen.wishes import TypedLines
 from rig.session import Act, Rig, Roi
 from rig.terminal import clock
-from roi_manager import Rect
 
 
 @contextmanager
@@ -150,7 +149,8 @@ class Books:
         if rig.tone.device:
             self.notes["tone_device"] = rig.tone.device
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
-        self._rects = [roi for roi in rois if isinstance(roi, Rect)]
+        measured = {roi.name for roi in rig.options.settings.light_rois()}
+        self._measured = [roi for roi in rois if roi.name in measured]
         self._trouble, self._troubles = "", dict[str, str]()
         self._is_paused = False
         self._trial, self._is_dark, self._late_s, self._was_licked = 0, False, 0.0, False
@@ -257,7 +257,7 @@ class Books:
         disk = f"the disk is too slow: {unsaved} frames not stored" if unsaved else ""
         unsynced_s = self._log.unsynced_s()
         behind = f"the disk is slow: the last {unsynced_s:.1f} s are not on it yet" if unsynced_s > UNSYNCED_S else ""
-        picture = "" if self._is_dark else image_trouble(image, settings.max_saturated, self._rects)
+        picture = "" if self._is_dark else image_trouble(image, settings.max_saturated, self._measured)
         camera = "" if picture or self._is_dark else self._camera_watch.trouble()  # a black image never changes
         late = f"decisions are late, for {self._late_s:.0f} s now" if self._late_s > LATE_FOR_S else ""
         valve = self._rig.outputs.trouble()
@@ -275,7 +275,7 @@ class Books:
     def _lines(self, signal: float, threshold: float, left_s: float) -> dict[str, str]:
         """Return what stands next to the picture, {label: value}."""
         rig, tally = self._rig, self._rig.tally
-        lines = {roi.name: f"{roi.avgDff:+.4f}" for roi in self._rects} if len(self._rects) > 1 else {}
+        lines = {roi.name: f"{roi.avgDff:+.4f}" for roi in self._measured} if len(self._measured) > 1 else {}
         lines |= {
             "signal": f"{signal:+.4f}",
             "threshold": f"{threshold:.4f}",

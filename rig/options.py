@@ -16,6 +16,7 @@ from rig.errors import LogError, SettingsError
 from rig.files.about import Script, running_script
 from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
+from rig.files.places import PLACES_FILE, with_places_of
 from rig.files.session_tables import cut_short
 from rig.files.space import check_data_root, missing_after_a_kill_s, nearest_folder
 from rig.files.subject import SUBJECT_FILE, read_lab, read_subject
@@ -26,6 +27,7 @@ from rig.settings.common import RigSettings
 from rig.settings.fields import is_file_of_ours
 from rig.settings.lab import Lab
 from rig.settings.loading import add_config_arguments, choose_section, load, parse_overrides, said_of_the_original
+from rig.settings.sentences import complaints
 from rig.terminal import console, print_banner
 
 SIMULATED = {"vid_source": "SimCameraStream"} | dict.fromkeys(("outputs", "tone", "lick", "pose"), "simulated")
@@ -59,8 +61,11 @@ class Options(NamedTuple, Generic[S_co]):
     Attributes
     ----------
     settings : RigSettings
+        With the ROIs where the mouse has them.
+    as_read : RigSettings
+        As configuration and command line say, without the places of the mouse.
     config : Path
-        The file that placed ROIs are written back to.
+        The file that the preview writes bregma, scale and angle to.
     section : str
         Its section.
     window, fast : bool
@@ -86,6 +91,7 @@ class Options(NamedTuple, Generic[S_co]):
     """
 
     settings: S_co
+    as_read: S_co
     config: Path
     section: str
     window: bool
@@ -143,7 +149,18 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if settings.reward_ul is not None:
         not_used = f"reward_s = {settings.reward_s:g} is not used, because reward_ul is set"
         console.print(f"a reward is {dose.describe()}; {not_used}", soft_wrap=True)
-    known = (settings, config, section, not args.no_window, args.fast, args.baseline, trials, dose, simulated)
+    known = (
+        settings,
+        settings,
+        config,
+        section,
+        not args.no_window,
+        args.fast,
+        args.baseline,
+        trials,
+        dose,
+        simulated,
+    )
     if args.check:
         return Options(*known, "", 0.0, check=True)
     check_data_root(settings, args.baseline)
@@ -162,7 +179,8 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if "camera" not in simulated and not args.no_questions and sys.stdin.isatty():  # a simulated mouse has no weight
         ask_everything(settings, config, mouse_id)
     read_subject(settings.data_root / mouse_id / SUBJECT_FILE)  # what is wrong there is said before the session
-    return Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config))
+    options = Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config))
+    return options._replace(settings=at_places_of(settings, mouse_id, parse_overrides(args.set).keys(), args.no_window))
 
 
 def replayed(settings: RigSettings) -> str:
@@ -175,6 +193,17 @@ def say_what_is_not_used(of_the_original: Sequence[str], unused: Sequence[str]) 
     lines = of_the_original or ([f"not used by this experiment: {', '.join(unused)}"] if unused else [])
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+def at_places_of(settings: S, mouse_id: str, given: Set[str], says_all: bool) -> S:
+    """Return the settings with the ROIs where this mouse has them; say which those are, or where each ROI is."""
+    settings, said = with_places_of(settings, settings.data_root / mouse_id / PLACES_FILE, given)
+    if problems := list(settings.contradictions()):
+        raise complaints(f"{settings.data_root / mouse_id / PLACES_FILE}", problems)
+    for name in settings.shown_rois():
+        if name in said or says_all:
+            console.print(said.get(name, f"{name}: {settings.describe_place(name)}"), soft_wrap=True)
+    return settings
 
 
 def refuse_water_of_a_replay(settings: RigSettings, overrides: Mapping[str, str]) -> None:

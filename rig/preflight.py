@@ -35,7 +35,6 @@ from rig.protocol.tally import Tally
 from rig.screen.window import check_display
 from rig.settings.common import RigSettings
 from rig.terminal import console
-from roi_manager import Rect
 
 LATENCY_FRAMES = 200
 RATE_TOLERANCE = 0.05
@@ -332,7 +331,7 @@ def check_camera(
         judge_linear(flight, camera.is_linear)
         if outputs is not None and camera.can_expose and camera.is_linear is not False:
             console.print("exposing shorter ...")
-            follows, sentence = verdict(measure(camera, settings.shutter_speed, settings.light_boxes()))
+            follows, sentence = verdict(measure(camera, settings.shutter_speed, settings.light_rois()))
             found, _, cure = sentence.partition("; ")
             flight.note("linearity", PASS if follows else FAIL, found, cure)
 
@@ -353,7 +352,7 @@ def light_on(outputs: Outputs | None) -> Iterator[None]:
 def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> None:
     """Judge size and brightness, and whether the gains are locked."""
     width, height = settings.resolution
-    rois = [Rect(name, *box) for name, box in settings.light_boxes().items()]
+    rois = settings.light_rois()
     if image.shape != (height, width, 3):
         size = f"{image.shape[1]} x {image.shape[0]} px"
         flight.note("image", FAIL, f"{size} instead of {width} x {height}", "correct resolution")

@@ -16,16 +16,17 @@ from rig.devices.water import Water
 from rig.ending import signals
 from rig.errors import NoSession
 from rig.events import PAUSE_ASKED, PAUSE_ENDS, Events
+from rig.files.places import PLACES_FILE, change_of, update_places
 from rig.files.report import make_reports, say_commands
 from rig.files.rows import ROWS_FILE
 from rig.options import Options
 from rig.protocol.tally import Tally
 from rig.protocol.trials import FAIL, SUCCESS, Course, Step
+from rig.screen.drawing import save_picture
 from rig.screen.summary_table import print_summaries
 from rig.screen.window import NoWindow, Preview, Window, open_window
 from rig.settings.common import RigSettings
-from rig.settings.ini import own_settings, save_lines, to_strings
-from rig.settings.original import placed_by_us
+from rig.settings.ini import save_lines
 from rig.terminal import console
 from roi_manager import Circle, Rect
 
@@ -231,16 +232,21 @@ def reporting(summaries: Sequence[tuple[Mapping[str, str], Mapping[str, object]]
     return report
 
 
-def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> None:
-    """Show the preview, in which the user places the ROIs; what was moved is saved in the configuration.
+def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> list[Any]:
+    """Show the preview, in which the user places the ROIs; what was changed there is saved.
 
     Parameters
     ----------
     rig : Rig
+        Its settings are those of the preview from now on.
     rois : sequence of Rect or Circle
-        Moved in place.
     preview : Preview
         What the experiment shows.
+
+    Returns
+    -------
+    list of Rect or Circle
+        The ROIs of these names where they are now, in the same order.
 
     Raises
     ------
@@ -248,35 +254,54 @@ def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> None:
         The window was closed.
     """
     rig.outputs.light.on()  # without the light there is nothing to place an ROI on
-    if isinstance(rig.window, Window):
-        with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
-            placed = rig.window.place_rois(rig.camera, rig.lick, rois, preview, rig.beat)
-        rig.rest()
-        if placed is None:
-            raise NoSession("The window was closed: no session.")
-        keep_places(rig.options, [roi for roi in rois if roi.name in placed.moved])
+    if not isinstance(rig.window, Window):
+        return list(rois)
+    options, editor = rig.options, preview.editor
+    editor.as_read = options.as_read
+    folder = options.settings.data_root / options.mouse_id
+    with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
+        starts = rig.window.place_rois(
+            rig.camera, rig.lick, preview, rig.beat, lambda picture: save_picture(folder, picture)
+        )
+    rig.rest()
+    if not starts:
+        raise NoSession("The window was closed: no session.")
+    keep_changes(options, editor.settings)
+    rig.options = options._replace(settings=editor.settings)
+    placed = {roi.name: roi for roi in editor.rois()}
+    return [placed[roi.name] for roi in rois]
 
 
-def keep_places(options: Options[RigSettings], moved: Sequence[Roi]) -> None:
-    """Write placed ROIs into the user's configuration; the session has them in its own copy in any case.
+@contextmanager
+def saying_what_fails(path: Path) -> Iterator[None]:
+    """Say that a file cannot be written; the session has everything in its own copy in any case."""
+    try:
+        yield
+    except OSError as error:
+        console.print(f"{path}: nothing could be saved there ({error.strerror})", soft_wrap=True)
 
-    The configuration in the folder of a recorded session says what that was run with, so it is never changed.
+
+def keep_changes(options: Options[RigSettings], after: RigSettings) -> None:
+    """Write places into the file of the mouse, and what was measured into the user's configuration.
+
+    The configuration in the folder of a recorded session says what that was run with, so nothing is changed then.
     """
-    if not moved:
+    change = change_of(options.as_read, options.settings, after)
+    if not (change.lines or change.places or change.forgotten):
         return
     if (options.config.resolve().parent / ROWS_FILE).exists():
         console.print(
             f"{options.config}: this is the configuration of a recorded session, so it stays as it is; the places of "
-            "the ROIs are in the new session only",
+            "the ROIs, and what was measured, are in the new session only",
             soft_wrap=True,
         )
         return
-    before, after = (to_strings(settings) for settings in (options.settings, options.settings.with_places(moved)))
-    lines = {k: v for k, v in after.items() if before.get(k) != v}
-    lines |= placed_by_us(own_settings(options.config).get(options.section, {}), [roi.name for roi in moved])
-    try:
-        save_lines(options.config, options.section, lines)
-    except OSError as error:
-        console.print(
-            f"{options.config}: the places of the ROIs could not be saved there ({error.strerror})", soft_wrap=True
-        )
+    path = options.settings.data_root / options.mouse_id / PLACES_FILE
+    with saying_what_fails(options.config):
+        save_lines(options.config, options.section, change.lines)
+    with saying_what_fails(path):
+        update_places(path, change)
+    for key, text in change.lines.items():
+        console.print(f"{options.config}: {key} {'is deleted' if text is None else f'= {text}'}", soft_wrap=True)
+    for name in (name for name in after.shown_rois() if name.lower() in change.places):
+        console.print(f"{name}: {after.describe_place(name)}, kept for {options.mouse_id} in {path}", soft_wrap=True)

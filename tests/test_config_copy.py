@@ -6,7 +6,8 @@ import pytest
 
 import helper as clh
 from rig.disk import replace_file
-from rig.session import keep_places
+from rig.files.places import PLACES_FILE, read_places
+from rig.session import keep_changes
 from rig.settings.ini import save_lines, save_session_copy, to_text
 from rig.settings.loading import load
 from rig.settings.one_roi import OneRoiSettings
@@ -111,6 +112,13 @@ def test_places_are_saved_through_a_link(config):
 MOVED = Rect("M1_L", x=1, y=2, w=8, h=8)
 
 
+def keep_moved(config, tmp_path, rois=(MOVED,), **measured):
+    """Do as a preview in which these ROIs were moved, and this was measured; return the options before."""
+    options = options_of(config, SECTION, data_root=str(tmp_path / "data"))
+    keep_changes(options, options.settings.with_places(rois).model_copy(update=measured))
+    return options
+
+
 def archived(tmp_path, config):
     """Make the folder of a recorded session with this configuration."""
     folder = tmp_path / "20260101000000"
@@ -120,9 +128,19 @@ def archived(tmp_path, config):
     return folder / "config.ini"
 
 
-def test_a_place_is_saved_in_the_users_configuration(config):
-    keep_places(options_of(config, SECTION), [MOVED])
-    assert "m1_l = 1,2,8,8" in config.read_text()
+def test_a_place_is_kept_for_the_mouse_and_not_for_every_mouse(config, tmp_path):
+    before = config.read_text()
+    options = keep_moved(config, tmp_path)
+    assert config.read_text() == before
+    places = read_places(options.settings.data_root / "m1" / PLACES_FILE)
+    assert {name: place.numbers for name, place in places.items()} == {"m1_l": (1, 2, 8, 8)}
+
+
+def test_what_was_measured_is_saved_in_the_users_configuration(config, tmp_path):
+    before = config.read_text().splitlines()
+    keep_moved(config, tmp_path, (), ppmm=30.5, head_angle=2.5)
+    assert set(config.read_text().splitlines()) - set(before) == {"ppmm = 30.5", "head_angle = 2.5"}
+    assert not (tmp_path / "data").exists(), "no place was changed"
 
 
 @pytest.mark.parametrize("through_a_link", [False, True])
@@ -132,12 +150,13 @@ def test_the_configuration_of_a_recorded_session_stays_as_it_is(config, tmp_path
     if through_a_link:
         used = tmp_path / "link.ini"
         used.symlink_to(copy)
-    keep_places(options_of(used, SECTION), [MOVED])
+    keep_moved(used, tmp_path, ppmm=30.5)
+    assert not (tmp_path / "data").exists()
     assert copy.read_bytes() == before
     said = f"{used}: this is the configuration of a recorded session, so it stays as it is"
     assert said in capsys.readouterr().out
 
 
 def test_nothing_is_said_where_nothing_was_moved(config, tmp_path, capsys):
-    keep_places(options_of(archived(tmp_path, config), SECTION), [])
+    keep_moved(archived(tmp_path, config), tmp_path, ())
     assert capsys.readouterr().out == ""

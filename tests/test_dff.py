@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.protocol.dff import RoiHistory, dff_map
+from roi_manager import Circle
 
 
 def corrected(history, crop):
@@ -37,6 +38,24 @@ def test_equals_the_direct_formula_and_is_finite(seed, n, length, size, top):
     expected = direct_formula(crops, n)
     np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(values[:, 1] - values[:, 0], expected[:, 1] - expected[:, 0], rtol=0, atol=1e-12)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    x=st.integers(0, 29),
+    y=st.integers(0, 19),
+    r=st.integers(0, 12),
+    n=st.integers(1, 9),
+)
+def test_a_circle_equals_the_direct_formula_over_the_pixels_that_it_contains(seed, x, y, r, n):
+    """Also where it reaches over the edge of the image."""
+    images = np.random.default_rng(seed).integers(0, 256, (12, 20, 30, 3), dtype=np.uint8)
+    roi, history = Circle("a", x, y, r), RoiHistory(n)
+    values = [history.dff(roi.crop(image)) for image in images]
+    inside = np.array([[roi.contains(column, row) for column in range(30)] for row in range(20)])
+    assert roi.crop(images[0]).shape == (1, inside.sum(), 3)
+    expected = direct_formula(images[:, inside], n)
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
 
 
 def test_sum_does_not_drift_over_a_day():

@@ -14,6 +14,7 @@ from rig.devices.linearity import judge, measure, verdict
 from rig.errors import CameraError
 from rig.preflight import FAIL, PASS, WARN, Preflight, judge_linear
 from rig.settings.ini import to_strings
+from roi_manager import Rect
 from support import isp
 from support.linear_camera import (
     BOARDS,
@@ -173,7 +174,7 @@ def test_a_sensor_without_a_tuning_is_refused_in_a_sentence(settings, world, fil
 
 def rows_of(camera, world, levels=(120.0, 200.0, 60.0)):
     world.light = card(np.full((len(LEVELS), 3), levels))
-    return measure(camera, 60000, {"M1_L": (0, 0, 80, 80)})
+    return measure(camera, 60000, [Rect("M1_L", 0, 0, 80, 80)])
 
 
 def test_a_linear_camera_follows_the_light(settings, world):
@@ -233,7 +234,7 @@ def test_an_exposure_that_the_camera_cannot_shorten_is_a_sentence(settings, worl
         CameraFactory(camera_for(settings, shutter_speed=200).start()) as camera,
         pytest.raises(CameraError, match=sentence),
     ):
-        measure(camera, 200, {})
+        measure(camera, 200, [])
 
 
 def linearity(**values):

@@ -9,14 +9,11 @@ import tables
 
 from rig.errors import SettingsError
 from rig.files.reader import read_session
-from rig.session import keep_places
 from rig.settings.clmf import ClmfSettings
 from rig.settings.loading import choose_section, load, said_of_the_original
 from rig.settings.one_roi import OneRoiSettings
 from rig.settings.original import UNUSED
 from rig.settings.two_roi import TwoRoiSettings
-from roi_manager import Circle, Rect
-from support.options import options_of
 from support.original import MADE_UP, REAL
 from support.places import ROOT, SECTION, SPEED_SCRIPT, SPEED_SECTION, TWO_ROI_SCRIPT
 from support.runner import add_to_section, finished, without_time
@@ -82,26 +79,25 @@ def test_a_place_on_the_command_line_is_no_stale_one(made_up):
     assert loaded(OneRoiSettings, made_up, SECTION, m1_l="1,2,3,4").roi_box("M1_L") == (1, 2, 3, 4)
 
 
-def test_an_roi_that_this_rig_has_placed_is_used_from_then_on(made_up):
-    keep_places(options_of(made_up, SECTION), [Rect("M1_L", 40, 50, 6, 6)])
+def test_a_line_is_used_where_it_is_said_to_be_a_place(made_up):
+    by_hand(made_up, SECTION, "placed_here = m1_l", "m1_l = 40,50,6,6")
     assert loaded(OneRoiSettings, made_up, SECTION).placed == {"m1_l": (40, 50, 6, 6)}
     assert "m1_l" not in table(OneRoiSettings, made_up, SECTION)["stale ROIs"]
-    changed = set(made_up.read_text().splitlines()) - set(MADE_UP.splitlines())
-    assert changed == {"m1_l = 40,50,6,6", "placed_here = m1_l"}
 
 
-def test_a_circle_that_this_rig_has_placed_is_used_from_then_on(made_up):
-    options = options_of(made_up, SPEED_SECTION, ClmfSettings, **simulated(ClmfSettings))
-    keep_places(options, [Circle("start_roi", 200, 60, 7)])
+def test_a_circle_is_used_where_it_is_said_to_be_a_place(made_up):
+    by_hand(made_up, SPEED_SECTION, "placed_here = start_roi", "start_roi = 200,60")
     cfg = loaded(ClmfSettings, made_up, SPEED_SECTION)
     assert (cfg.circle("start_roi"), cfg.circle("target_roi")) == ((200, 60, 7), (295, 40, 10))
     assert table(ClmfSettings, made_up, SPEED_SECTION)["stale ROIs"].startswith("target_roi:")
 
 
-def test_a_second_roi_that_is_placed_leaves_the_first(made_up):
-    for roi in (Rect("M1_L", 40, 50, 6, 6), Rect("BC_R", 80, 90, 6, 6)):
-        keep_places(options_of(made_up, SECTION), [roi])
-    assert loaded(OneRoiSettings, made_up, SECTION).placed.keys() == {"m1_l", "bc_r"}
+def by_hand(config, section, *lines):
+    """Write lines into a section, in place of those with the same key."""
+    head, own = config.read_text().split(f"[{section}]\n")
+    for line in lines:
+        own = re.sub(rf"^{line.split(' =')[0]} = .*\n", "", own, count=1, flags=re.MULTILINE)
+    config.write_text(f"{head}[{section}]\n" + "".join(f"{line}\n" for line in lines) + own)
 
 
 def test_in_the_folder_of_a_session_the_line_says_where_the_trained_roi_was(made_up):

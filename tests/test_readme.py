@@ -35,7 +35,12 @@ BLOCKS = [block for name in PAGES for block in re.findall(r"```runnable\n(.*?)``
 COMMANDS = sorted({line for block in BLOCKS for line in block.splitlines()})
 LONGEST_README = 150  # lines: it is the door, the rooms are in docs
 TOP_FOLDERS = ("analysis", "brain", "behavior", "rig", "tests", "tools", "docs", "models", "benchmarks")
-TO_BE_WRITTEN = {"MyCameraStream.py", "subject.ini"}  # by whoever adds a camera; by the rig
+TO_BE_WRITTEN = {
+    "MyCameraStream.py",
+    "subject.ini",
+    "places.ini",
+    "data_root/MOUSE/places.ini",
+}  # by whoever adds a camera; by the rig
 OLD_COMMANDS = {"rig.outputs", "rig.lick", "rig.tone_player", "rig.pose", "rig.session_log"}  # the changelog names them
 IN_CODE_MARKS = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 

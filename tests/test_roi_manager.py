@@ -1,40 +1,13 @@
 import math
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi_manager import Circle, Rect, annots
+from roi_manager import CENTRE, HANDLES, Circle, Rect, annots, draw_handles
 
 WIDTH, HEIGHT = 64, 48
-DOWN, UP, MOVE, LEFT = cv2.EVENT_LBUTTONDOWN, cv2.EVENT_LBUTTONUP, cv2.EVENT_MOUSEMOVE, cv2.EVENT_FLAG_LBUTTON
-
-
-def placing(*rois, scale=2.0):
-    return annots("window", rois, np.zeros((HEIGHT, WIDTH, 3), np.uint8), scale)
-
-
-def drag(holder, start, *stops, scale=2.0):
-    """Press at start, move over the stops, release: image px."""
-    holder.on_mouse(DOWN, round(start[0] * scale), round(start[1] * scale), LEFT)
-    for x, y in stops:
-        holder.on_mouse(MOVE, round(x * scale), round(y * scale), LEFT)
-    holder.on_mouse(UP, round(stops[-1][0] * scale), round(stops[-1][1] * scale), 0)
-
-
-def inside(roi):
-    if isinstance(roi, Rect):
-        return (
-            0 <= roi.x
-            and 0 <= roi.y
-            and roi.w >= 1
-            and roi.h >= 1
-            and roi.x + roi.w <= WIDTH
-            and roi.y + roi.h <= HEIGHT
-        )
-    return roi.r >= 1 and roi.r <= roi.x < WIDTH - roi.r and roi.r <= roi.y < HEIGHT - roi.r
 
 
 def test_rect_as_documented():
@@ -88,77 +61,81 @@ def test_rect_crops_and_contains():
 def test_circle_crops_and_contains():
     image = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
     roi = Circle("a", x=10, y=20, r=3)
-    assert roi.crop(image).shape == (7, 7)
-    assert roi.crop(image)[3, 3] == 20 * WIDTH + 10
-    assert Circle("edge", x=0, y=0, r=3).crop(image).shape == (4, 4), "as far as the image reaches"
+    cropped = roi.crop(image)
+    assert cropped.shape == (1, 29), "a disc, no square"
+    assert {20 * WIDTH + 10, 20 * WIDTH + 13, 17 * WIDTH + 10} <= set(cropped.ravel().tolist())
+    assert Circle("edge", x=0, y=0, r=3).crop(image).shape == (1, 11), "as far as the image reaches"
     assert [roi.contains(*p) for p in ((10, 20), (13, 20), (12, 22), (13, 21))] == [True, True, True, False]
 
 
-def test_drag_moves_by_as_much_as_the_pointer():
-    roi = Rect("a", 10, 10, 12, 12)
-    holder = placing(roi)
-    drag(holder, (13, 14), (20, 20), (33, 24))
-    assert roi.place() == (30, 20, 12, 12)
-    assert holder.moved == {"a"}
+RECT, CIRCLE = Rect("a", 10, 10, 12, 12), Circle("a", 30, 24, 10)
 
 
-def test_drag_at_the_corner_resizes():
-    roi = Rect("a", 10, 10, 12, 12)
-    drag(placing(roi), (22, 22), (30, 27))
-    assert roi.place() == (10, 10, 20, 17)
+@pytest.mark.parametrize(
+    ("roi", "at", "grip", "why"),
+    [
+        (RECT, (16, 16), CENTRE, "the middle moves"),
+        (RECT, (22, 22), (1, 1), "lower right corner"),
+        (RECT, (10, 10), (-1, -1), "upper left corner"),
+        (RECT, (16, 10), (0, -1), "the middle of the upper edge"),
+        (RECT, (22, 16), (1, 0), "the middle of the right edge"),
+        (RECT, (40, 40), None, "next to it"),
+        (CIRCLE, (30.5, 24.5), CENTRE, "the middle moves"),
+        (CIRCLE, (41, 24.5), (1, 0), "its edge"),
+        (CIRCLE, (55, 24.5), None, "next to it"),
+        (Rect("tiny", 10, 10, 1, 1), (10.5, 10.5), CENTRE, "a collapsed one can still be moved"),
+    ],
+)
+def test_what_a_press_takes_hold_of(roi, at, grip, why):
+    assert roi.grip_at(*at, 2.0) == grip, why
 
 
-def test_drag_at_the_edge_of_a_circle_resizes_it_and_inside_moves_it():
-    roi = Circle("a", 30, 24, 10)
-    holder = placing(roi)
-    drag(holder, (40, 24), (36, 24))
-    assert (roi.x, roi.y, roi.r) == (30, 24, 6)
-    drag(holder, (31, 24), (21, 20))
-    assert (roi.x, roi.y, roi.r) == (20, 20, 6)
+@pytest.mark.parametrize(
+    ("grip", "to", "place"),
+    [
+        ((1, 1), (30, 27), (10, 10, 20, 17)),
+        ((-1, 0), (4, 40), (4, 10, 18, 12)),
+        ((0, -1), (0, 2), (10, 2, 12, 20)),
+        ((1, 1), (4, 4), (4, 4, 6, 6)),
+        ((1, 1), (500, 500), (10, 10, WIDTH - 10, HEIGHT - 10)),
+    ],
+)
+def test_a_rectangle_is_resized_by_any_handle_and_over_its_other_edge(grip, to, place):
+    assert RECT.stretched(grip, *to, WIDTH, HEIGHT).place() == place
+    assert RECT.place() == (10, 10, 12, 12), "the one before stays"
+
+
+def test_a_circle_is_resized_by_its_edge():
+    assert CIRCLE.stretched((1, 0), 37.0, 24.5, WIDTH, HEIGHT).place() == (30, 24, 6)
 
 
 @given(
-    st.sampled_from(["rect", "circle"]),
-    st.lists(st.tuples(st.integers(0, WIDTH), st.integers(0, HEIGHT)), min_size=1, max_size=4),
-    st.lists(st.tuples(st.integers(-500, 500), st.integers(-500, 500)), min_size=1, max_size=6),
+    st.sampled_from([RECT, CIRCLE]),
+    st.sampled_from(["shifted", "stretched", "drawn"]),
+    st.lists(st.integers(-500, 500), min_size=4, max_size=4),
+    st.sampled_from(HANDLES),
 )
-def test_never_leaves_the_image(kind, presses, stops):
-    roi = Rect("a", 10, 10, 12, 12) if kind == "rect" else Circle("a", 30, 24, 10)
-    holder = placing(roi)
-    for press in presses:
-        drag(holder, press, *stops)
-        assert inside(roi), vars(roi)
-
-
-@pytest.mark.parametrize("event", [cv2.EVENT_LBUTTONDBLCLK, cv2.EVENT_RBUTTONDOWN, cv2.EVENT_MOUSEWHEEL, MOVE])
-def test_other_gestures_do_nothing(event):
-    roi = Rect("a", 10, 10, 12, 12)
-    holder = placing(roi)
-    holder.on_mouse(event, 26, 26, 0)
-    holder.on_mouse(MOVE, 60, 60, 0)
-    assert roi.place() == (10, 10, 12, 12)
-    assert holder.moved == set()
-
-
-def test_a_release_outside_the_window_lets_go():
-    roi = Rect("a", 10, 10, 12, 12)
-    holder = placing(roi)
-    holder.on_mouse(DOWN, 26, 26, LEFT)
-    holder.on_mouse(MOVE, 60, 60, 0)  # the button came up where the window did not see it
-    holder.on_mouse(MOVE, 80, 80, LEFT)
-    assert roi.place() == (10, 10, 12, 12)
-
-
-def test_press_next_to_every_roi_holds_nothing():
-    roi = Rect("a", 10, 10, 12, 12)
-    holder = placing(roi)
-    drag(holder, (50, 40), (20, 20))
-    assert (roi.place(), holder.moved) == ((10, 10, 12, 12), set())
+def test_never_leaves_the_image(roi, gesture, numbers, handle):
+    arguments = {"shifted": numbers[:2], "stretched": [handle, *numbers[:2]], "drawn": numbers}[gesture]
+    changed = getattr(roi, gesture)(*arguments, WIDTH, HEIGHT)
+    left, top, right, bottom = changed.box()
+    assert 0 <= left <= right <= WIDTH, vars(changed)
+    assert 0 <= top <= bottom <= HEIGHT, vars(changed)
 
 
 def test_draws_on_an_enlarged_canvas():
     canvas = np.zeros((HEIGHT * 2, WIDTH * 2, 3), np.uint8)
-    placing(Rect("a", 10, 10, 12, 12, (0, 0, 255)), Circle("b", 50, 24, 8, (0, 200, 0))).draw(canvas)
+    rois = [Rect("a", 10, 10, 12, 12, (0, 0, 255)), Circle("b", 50, 24, 8, (0, 200, 0))]
+    annots("window", rois, scale=2.0).draw(canvas)
     assert canvas[30, 20, 2] > 200
-    assert canvas[48, 116, 1] > 150
+    assert canvas[49, 118, 1] > 150
     assert canvas[34, 32].max() == 0, "the inside stays visible"
+
+
+def test_handles_leave_the_inside_of_a_small_roi_visible():
+    canvas = np.zeros((HEIGHT * 2, WIDTH * 2, 3), np.uint8)
+    draw_handles(canvas, Rect("small", 10, 10, 8, 8), 2.0)
+    assert canvas[18:23, 18:23].max() == canvas[34:39, 34:39].max() == 255, "corners"
+    assert canvas[23:34, 23:34].max() == canvas[18:23, 26:31].max() == 0
+    draw_handles(canvas, Rect("large", 30, 10, 20, 20), 2.0)
+    assert canvas[18:23, 78:83].max() == canvas[38:43, 58:63].max() == 255, "middles of the edges, too"

@@ -71,7 +71,12 @@ BAD = [
     ("roi", "", ["roi is missing"]),
     ("bregma", "2, 128", ["roi = M1_L", "does not lie in the image of 256 x 256 px"]),
     ("m1_l", "250,250,8,8", ["M1_L", "250, 250, 8, 8 px", "does not lie in the image"]),
-    ("m1_l", "250,250,8", ["m1_l = 250,250,8", "x, y, w, h", "four whole numbers"]),
+    (
+        "m1_l",
+        "250,250",
+        ["m1_l = 250,250", "x, y, w, h", "four whole numbers", "of a circle x, y of its centre, radius"],
+    ),
+    ("m1_l", "250,250,8", ["M1_L", "x, y, r = 250, 250, 8 px", "does not lie in the image"]),
     ("m1_l", "--5,1,1,1", ["m1_l = --5,1,1,1", "four whole numbers"]),
     ("m1_l", "²,1,1,1", ["m1_l = ²,1,1,1", "four whole numbers"]),
     ("m1l", "76,114,8,8", ["m1l = 76,114,8,8", "no such setting"]),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from helper import GetConfigValues
 from rig.errors import SettingsError
+from rig.files.places import PLACES_FILE, read_places
 from rig.screen.drawing import enlarge, polyline, scale_for
 from rig.screen.preview_cortex import color_dff
 from rig.screen.window import check_display
@@ -43,21 +43,22 @@ def changed_lines(before, after):
     return [line for line in after.splitlines() if line not in before.splitlines()]
 
 
-def placed_roi(config):
-    """Return x, y, w, h of M1_L when it has been written into the configuration."""
-    wait_until(lambda: "\nm1_l = " in config.read_text())
-    return tuple(int(v) for v in GetConfigValues(config.parent)["m1_l"].split(","))
+def placed_roi(run):
+    """Return x, y, w, h of M1_L when it has been kept for the mouse."""
+    path = run.data / "m1" / PLACES_FILE
+    wait_until(path.exists)
+    return read_places(path)["m1_l"].numbers
 
 
 @needs_screen
-def test_dragged_roi_is_written_into_the_configuration(preview, config):
+def test_dragged_roi_is_kept_for_the_mouse(preview, config, run):
     _, hand = preview
     before = config.read_text()
     hand.drag((39.5, 57.5), (59.5, 77.5))
     hand.press("Escape")
-    assert placed_roi(config) == (58, 76, 4, 4)
-    assert changed_lines(before, config.read_text()) == ["m1_l = 58,76,4,4"]
-    assert config.read_text().replace("m1_l = 58,76,4,4\n", "") == before
+    assert placed_roi(run) == (58, 76, 4, 4)
+    run.wait_for_rows(1)
+    assert config.read_text() == before
 
 
 @needs_screen
@@ -74,19 +75,19 @@ def test_session_is_run_with_the_dragged_roi(preview, run):
 
 
 @needs_screen
-def test_roi_is_resized_by_its_corner(preview, config):
+def test_roi_is_resized_by_its_corner(preview, run):
     _, hand = preview
     hand.drag((42, 60), (52, 66))
     hand.press("Escape")
-    assert placed_roi(config) == (38, 56, 14, 10)
+    assert placed_roi(run) == (38, 56, 14, 10)
 
 
 @needs_screen
-def test_roi_that_is_dragged_out_stays_inside(preview, config):
+def test_roi_that_is_dragged_out_stays_inside(preview, run):
     _, hand = preview
     hand.drag((39.5, 57.5), (190, 70))  # not out of the brain: it is dark there, and no session could start
     hand.press("Escape")
-    x, y, w, h = placed_roi(config)
+    x, y, w, h = placed_roi(run)
     assert (x + w, w, h) == (128, 4, 4)
     assert y == pytest.approx(56 + 70 - 57.5, abs=1)
 

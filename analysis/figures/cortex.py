@@ -1,8 +1,11 @@
 """Figures of the cortex: the image with its ROIs, maps around rewards, correlation of the sites."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle as Disc
 from matplotlib.patches import Rectangle
 
 from analysis.derived.maps import RewardMaps, reward_maps
@@ -13,6 +16,7 @@ from analysis.frame_sample import brain_mask
 from rig.settings.clnf import ClnfSettings
 
 ROI_COLOURS = ("#ff3b30", "#00c8ff", "#ffd60a", "#ff2fd0", "#ff9f0a")
+from roi_manager import Rect
 
 
 def cortex_of(evidence: Evidence) -> ClnfSettings:
@@ -50,9 +54,18 @@ def mark_sites(axes: Axes, evidence: Evidence, settings: ClnfSettings) -> None:
 
 def mark_rois(axes: Axes, settings: ClnfSettings) -> None:
     """Draw the outlines of the ROIs."""
-    for i, (name, (x, y, w, h)) in enumerate(settings.light_boxes().items()):
-        color = ROI_COLOURS[i % len(ROI_COLOURS)]
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=color, linewidth=1.6, label=name))
+    for i, roi in enumerate(settings.light_rois()):
+        style: dict[str, Any] = {
+            "fill": False,
+            "edgecolor": ROI_COLOURS[i % len(ROI_COLOURS)],
+            "linewidth": 1.6,
+            "label": roi.name,
+        }
+        left, top, right, bottom = roi.box()
+        if isinstance(roi, Rect):
+            axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, **style))
+        else:
+            axes.add_patch(Disc((roi.x, roi.y), roi.r + 0.5, **style))
 
 
 def maps_of(evidence: Evidence) -> RewardMaps:

@@ -85,7 +85,7 @@ def rig_in_memory(recorded: Recorded, settings: RigSettings, camera: RecordedCam
     events, tally, outputs = Events(), Tally(), NoOutputs()
     config = recorded.session.folder / "config.ini"
     dose = dose_of(settings, config)
-    options = Options(settings, config, recorded.section, False, True, None, course, dose, {}, "", 0.0, False)
+    options = Options(settings, settings, config, recorded.section, False, True, None, course, dose, {}, "", 0.0, False)
     water = Water(settings, dose, outputs.reward, events, tally, 0.0)
     lick = RecordedLick(camera, recorded.licks())
     no_pins: Any = outputs

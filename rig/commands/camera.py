@@ -38,7 +38,7 @@ def main(vid_source: str = "") -> int:
     settings = load_from_arguments(args.config, args.section, args.set, forced)
     with CameraFactory.open(settings) as camera:
         if args.linearity:
-            return show_linearity(measure(camera, settings.shutter_speed, settings.light_boxes()))
+            return show_linearity(measure(camera, settings.shutter_speed, settings.light_rois()))
         print(report(camera, args.frames))
     return 0
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from roi_manager import Rect
+from roi_manager import Circle, Rect
 
 BLACK_BELOW = 10  # of 255, the brightest pixel
 SATURATED = 255
@@ -14,7 +14,7 @@ LEAST_LEVEL = 8  # of 255, mean of a colour in an ROI: below it one step of 8 bi
 MEASURED = {"blue": 0, "green": 1}  # the colours of ΔF/F, and where they are in a pixel
 
 
-def image_trouble(image: np.ndarray, max_saturated: float, rois: Iterable[Rect] = ()) -> str:
+def image_trouble(image: np.ndarray, max_saturated: float, rois: Iterable[Rect | Circle] = ()) -> str:
     """Return a sentence on an image (height, width, 3) uint8 that is black or saturated, nothing on a good one.
 
     Parameters
@@ -22,7 +22,7 @@ def image_trouble(image: np.ndarray, max_saturated: float, rois: Iterable[Rect] 
     image : array
     max_saturated : float
         Share of pixels, 0 to 1, that may be at 255 in any colour.
-    rois : iterable of Rect
+    rois : iterable of Rect or Circle
         Where the light is measured: looked at one by one, because a bright image may have a black ROI.
     """
     brightest = int(image.max())
@@ -38,7 +38,7 @@ def image_trouble(image: np.ndarray, max_saturated: float, rois: Iterable[Rect] 
     return next(filter(None, (roi_trouble(image, roi, max_saturated) for roi in rois)), "")
 
 
-def roi_trouble(image: np.ndarray, roi: Rect, max_saturated: float) -> str:
+def roi_trouble(image: np.ndarray, roi: Rect | Circle, max_saturated: float) -> str:
     """Return a sentence on an ROI that is black or saturated in blue or green, nothing on a good one."""
     for name, level in levels(image, roi).items():
         if level.mean < LEAST_LEVEL:
@@ -61,7 +61,7 @@ class Level(NamedTuple):
     saturated: float
 
 
-def levels(image: np.ndarray, roi: Rect) -> dict[str, Level]:
+def levels(image: np.ndarray, roi: Rect | Circle) -> dict[str, Level]:
     """Return {'blue': Level, 'green': Level} of an ROI."""
     pixels = roi.crop(image)
     return {

@@ -1,12 +1,13 @@
 """Does the picture follow the light?  A still scene at exposures t, 2t and 4t must give means of 1 : 2 : 4."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from rig.devices.frames import Frame
 from rig.errors import CameraError
+from roi_manager import Circle, Rect
 
 SHORTEST_US = 1  # the camera takes the shortest exposure that it can do instead
 STEPS = (1, 2, 4)
@@ -16,8 +17,6 @@ LEAST_LIGHT = 20.0  # of 255 at the longest exposure: with less, steps of 8 bits
 MOST_SATURATED, SATURATED = 0.01, 255  # share of the pixels that may be at 255
 COLOURS = ("blue", "green", "red")
 WHOLE_IMAGE = "image"
-
-Box = tuple[int, int, int, int]
 
 
 class Camera(Protocol):
@@ -59,7 +58,7 @@ class Row(NamedTuple):
         return max(abs(ratio / step - 1) for ratio, step in zip(self.ratios, STEPS, strict=True))
 
 
-def measure(camera: Camera, longest_us: int, boxes: Mapping[str, Box]) -> list[Row]:
+def measure(camera: Camera, longest_us: int, rois: Sequence[Rect | Circle]) -> list[Row]:
     """Take a still scene at exposures t, 2t and 4t, and at the shortest one for what there is without light.
 
     Parameters
@@ -67,8 +66,8 @@ def measure(camera: Camera, longest_us: int, boxes: Mapping[str, Box]) -> list[R
     camera : Camera
     longest_us : int
         4t, and the exposure that the camera is left with.
-    boxes : mapping
-        {name: (x, y, w, h) px} of the places that are measured; the whole image without any.
+    rois : sequence of Rect or Circle
+        The places that are measured; the whole image without any.
 
     Returns
     -------
@@ -83,7 +82,7 @@ def measure(camera: Camera, longest_us: int, boxes: Mapping[str, Box]) -> list[R
     exposures_us, seen = [], []
     for exposure_us in (SHORTEST_US, *(longest_us * step // STEPS[-1] for step in STEPS)):
         exposures_us.append(camera.expose(exposure_us))
-        seen.append(average(camera, boxes))
+        seen.append(average(camera, rois))
     if exposures_us[1] <= exposures_us[0]:
         raise CameraError(
             f"shutter_speed = {longest_us}: the camera cannot expose for a quarter of it; set a longer one"
@@ -102,23 +101,23 @@ class Seen(NamedTuple):
     saturated: np.ndarray
 
 
-def average(camera: Camera, boxes: Mapping[str, Box]) -> dict[str, Seen]:
+def average(camera: Camera, rois: Sequence[Rect | Circle]) -> dict[str, Seen]:
     """Return what there is to see in each place, averaged over a few frames."""
     found: dict[str, list[Seen]] = {}
     for _ in range(FRAMES):
         if (frame := camera.read()) is None:
             raise CameraError("the recording has ended; take a camera")
-        for place, pixels in cut(frame.image, boxes).items():
+        for place, pixels in cut(frame.image, rois).items():
             seen = Seen(pixels.mean(axis=(0, 1)), (pixels == SATURATED).mean(axis=(0, 1)))
             found.setdefault(place, []).append(seen)
     return {place: Seen(*np.mean(each, axis=0)) for place, each in found.items()}
 
 
-def cut(image: np.ndarray, boxes: Mapping[str, Box]) -> dict[str, np.ndarray]:
+def cut(image: np.ndarray, rois: Sequence[Rect | Circle]) -> dict[str, np.ndarray]:
     """Return the pixels of each place, or of the whole image."""
-    if not boxes:
+    if not rois:
         return {WHOLE_IMAGE: image}
-    return {name: image[y : y + h, x : x + w] for name, (x, y, w, h) in boxes.items()}
+    return {roi.name: roi.crop(image) for roi in rois}
 
 
 def judge(place: str, i: int, exposures_us: Sequence[float], means: Sequence[float], saturated: float) -> Row:

@@ -9,6 +9,7 @@ import numpy as np
 from rig.devices.frames import Frame
 from rig.devices.pose import Pose
 from rig.screen.drawing import (
+    BAR_HEIGHT,
     GREEN,
     RED,
     SAYS_CURVE,
@@ -16,23 +17,37 @@ from rig.screen.drawing import (
     WHITE,
     YELLOW,
     caption,
+    caption_bar,
     enlarge,
     for_the_eye,
     polyline,
+    scale_to_place,
     show_brightness,
+    show_help,
     show_lick,
+    write_shadowed,
 )
 from rig.screen.drawing import write as write_text
+from rig.screen.editor import Editor
 from rig.settings.clmf import ClmfSettings
-from roi_manager import Circle, annots
+from roi_manager import Circle, annots, draw_handles
 
 TRACE_FRAMES = 150
+COLORS = ((0, 200, 0), (0, 160, 255))  # of the start and the target circle, BGR
 
 
 def make_circles(settings: ClmfSettings) -> tuple[Circle, Circle]:
     """Return the start and the target circle where the settings say."""
-    start = Circle("start_roi", *settings.circle("start_roi"), color=(0, 200, 0))
-    return start, Circle("target_roi", *settings.circle("target_roi"), color=(0, 160, 255))
+    start, target = (settings.make_roi(name, color) for name, color in zip(settings.shown_rois(), COLORS, strict=True))
+    return start, target
+
+
+def shown_only(settings: ClmfSettings) -> dict[str, str]:
+    """Return {circle: why it decides nothing in this experiment} of the circles that are only shown."""
+    unused = {"target_roi": "shown only"}
+    if settings.trial_start != "start_roi":
+        unused["start_roi"] = f"shown only: trial_start = {settings.trial_start}"
+    return unused
 
 
 class PoseMarks:
@@ -62,7 +77,7 @@ class PoseMarks:
             at = round((x + 0.5) * scale), round((y + 0.5) * scale)
             color = WHITE if likelihood >= self._least else RED
             cv2.circle(canvas, at, 3, color, -1, cv2.LINE_AA)
-            write_text(canvas, self._names[i], (at[0] + 8, at[1] - 6), color, 0.4)
+            write_shadowed(canvas, self._names[i], (at[0] + 8, at[1] - 6), color)
             if i == self._control_point_ix:
                 cv2.circle(canvas, at, 8, YELLOW, 2, cv2.LINE_AA)
 
@@ -76,9 +91,22 @@ class PawPreview:
     dlc : Pose
     marks : PoseMarks
         Takes the pose of every frame.
+
+    Attributes
+    ----------
+    scale : float
+        The picture is this many times as large as the image.
+    lefts : tuple of int
+        Where it begins, px from the left.
+    editor : Editor
+        What pointer and keys change.
     """
 
+    lefts = (0,)
+
     def __init__(self, settings: ClmfSettings, dlc: Pose, marks: PoseMarks) -> None:
+        self.scale = scale_to_place(*settings.resolution)
+        self.editor = Editor(settings, COLORS, self.scale)
         self._settings, self._dlc, self._marks = settings, dlc, marks
         self._control_point_ix = dlc.body_parts.index(settings.control_point)
         self._brightness: deque[float] = deque(maxlen=TRACE_FRAMES)
@@ -97,19 +125,33 @@ class PawPreview:
         live = enlarge(for_the_eye(placing.image, is_linear), placing.scale)
         self._marks.draw(live, placing.scale)
         placing.draw(live)
-        hint = "drag a circle to move it, its edge to resize it; Esc starts the session"
-        caption(live, *([hint, SAYS_CURVE] if is_linear else [hint]))
+        draw_handles(live, self.editor.roi(), placing.scale)
+        for name, why in shown_only(self._settings).items():
+            left, _, _, bottom = placing.rois[name].box()
+            at = round(left * placing.scale), round(bottom * placing.scale) + 14
+            write_shadowed(live, why, at, placing.rois[name].color)
+        if is_linear:
+            caption(live, SAYS_CURVE)
         h, w = live.shape[:2]
-        canvas = np.zeros((h + STRIP_HEIGHT, w, 3), np.uint8)
+        canvas = np.zeros((h + BAR_HEIGHT + STRIP_HEIGHT, w, 3), np.uint8)
         canvas[:h] = live
-        show_brightness(canvas, "image", self._brightness, int(placing.image.max()), h + 8, WHITE)
+        if self.editor.shows_help:
+            show_help(canvas[:h], self.editor.HELP)
+        hint = "drag a circle to move it, its edge to resize it;  h: all keys;  Esc: start the session"
+        caption_bar(canvas, h, self.editor.line() or hint, refused=self.editor.refused)
+        self._draw_strip(canvas[h + BAR_HEIGHT :], placing.image, licked)
+        return canvas
+
+    def _draw_strip(self, strip: np.ndarray, image: np.ndarray, licked: bool) -> None:
+        """Draw brightness, speed and licks."""
+        width = strip.shape[1]
+        show_brightness(strip, "image", self._brightness, int(image.max()), 8, WHITE)
         speed, likelihood = self._speeds[-1], self._point[2]
         color = GREEN if likelihood >= self._settings.min_likelihood else RED
         text = f"{self._settings.control_point}: {speed:.1f} px/frame, {100 * likelihood:.0f} %"
-        write_text(canvas, text, (8, h + 83), color)
+        write_text(strip, text, (8, 83), color)
         threshold = self._settings.speed_threshold
-        box = (260, h + 58, max(40, w - 388), 40)
-        polyline(canvas, [threshold] * len(self._speeds), 0, 1.5 * threshold, box, RED)
-        polyline(canvas, self._speeds, 0, 1.5 * threshold, box, GREEN)
-        show_lick(canvas, licked)
-        return canvas
+        box = (260, 58, max(40, width - 388), 40)
+        polyline(strip, [threshold] * len(self._speeds), 0, 1.5 * threshold, box, RED)
+        polyline(strip, self._speeds, 0, 1.5 * threshold, box, GREEN)
+        show_lick(strip, licked)

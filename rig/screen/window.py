@@ -30,12 +30,14 @@ from rig.screen.drawing import (
     write,
     write_within,
 )
+from rig.screen.editor import Editor
+from rig.screen.pointer import Pointer
 from rig.screen.wishes import Keyboard, Wish
 from rig.settings.common import RigSettings
 from roi_manager import Circle, Rect, annots
 
 WINDOW_NAME = "Closed loop"
-ESC = 27
+NO_KEY, SAVE = 255, ord("s")
 REFRESH_S = 0.1
 KEY_S = 0.02  # between two keys of a note
 TRACE_S = 20.0
@@ -51,7 +53,26 @@ class Mark(Protocol):
 
 
 class Preview(Protocol):
-    """What an experiment shows while its ROIs are placed."""
+    """What an experiment shows while its ROIs are placed.
+
+    Attributes
+    ----------
+    scale : float
+        The window shows the image this many times as large.
+    lefts : sequence of int
+        Where each view of the image begins, px from the left.
+    editor : Editor
+        What pointer and keys change.
+    """
+
+    @property
+    def scale(self) -> float: ...
+
+    @property
+    def lefts(self) -> Sequence[int]: ...
+
+    @property
+    def editor(self) -> Editor: ...
 
     def take(self, frame: Frame) -> None:
         """Take the next frame."""
@@ -143,31 +164,34 @@ class Window:
         self,
         camera: CameraFactory,
         lick: Lick,
-        rois: Sequence[Rect | Circle],
         preview: Preview,
         beat: Callable[[], None],
-    ) -> annots | None:
-        """Let the user drag the ROIs over the live image; return them when Esc is pressed.
+        save_picture: Callable[[np.ndarray], str],
+    ) -> bool:
+        """Let the user place the ROIs over the live image until Esc is pressed.
 
         Parameters
         ----------
         camera : CameraFactory
         lick : Lick
-        rois : sequence of Rect or Circle
-            Moved in place.
         preview : Preview
-            What the experiment shows.
+            What the experiment shows, and its editor, which has the ROIs.
         beat : callable
             Is called once a frame.
+        save_picture : callable
+            Takes what the window shows, returns where it was saved, in words.
 
         Returns
         -------
-        annots or None
-            None when the window was closed: no session is wanted.
+        bool
+            False when the window was closed: no session is wanted.
         """
         width, height = self._settings.resolution
-        placing = annots(WINDOW_NAME, rois, np.zeros((height, width, 3), np.uint8), self._scale)
-        cv2.setMouseCallback(WINDOW_NAME, placing.on_mouse)
+        editor = preview.editor
+        placing = annots(WINDOW_NAME, editor.rois(), np.zeros((height, width, 3), np.uint8), preview.scale)
+        view_width, view_height = round(width * preview.scale), round(height * preview.scale)
+        pointer = Pointer(editor, preview.lefts, view_width, view_height, preview.scale)
+        cv2.setMouseCallback(WINDOW_NAME, pointer.on_mouse)
         licked_s = refused_until_s = 0.0
         try:
             while True:
@@ -184,17 +208,21 @@ class Window:
                 if now < self._next_s:
                     continue
                 self._next_s = now + REFRESH_S / 2
+                placing.rois = {roi.name: roi for roi in editor.rois()}
                 canvas = preview.draw(placing, now - licked_s < LICK_SHOWN_S, self._is_linear)
-                trouble = self._trouble_of(frame.image, rois)
+                trouble = self._trouble_of(frame.image, editor.settings.light_rois())
                 if trouble and now < refused_until_s:
-                    show_refusal(canvas[: self._size[1]], f"Not started: {trouble}")
+                    show_refusal(canvas[:view_height], f"Not started: {trouble}")
                 cv2.imshow(WINDOW_NAME, canvas)
-                if self._refresh() == ESC:
+                key = self._refresh()
+                if key == SAVE and editor.asking is None:
+                    editor.say(save_picture(canvas))
+                elif key != NO_KEY and editor.key(key):
                     if not trouble:
-                        return placing
+                        return True
                     refused_until_s = now + REFUSAL_SHOWN_S
                 if self._is_closed():
-                    return None
+                    return False
         finally:
             cv2.setMouseCallback(WINDOW_NAME, lambda *_: None)
 
@@ -206,8 +234,7 @@ class Window:
                 f"the camera gives {image.shape[1]}, {image.shape[0]} px where resolution = {width}, {height}; "
                 "correct the setting"
             )
-        measured = [roi for roi in rois if isinstance(roi, Rect)]  # no light is measured in a circle
-        return image_trouble(image, self._settings.max_saturated, measured)
+        return image_trouble(image, self._settings.max_saturated, rois)
 
     def due(self, now_s: float) -> bool:
         """Return whether it is time to show something new."""
@@ -237,10 +264,10 @@ class Window:
         for i, (label, value) in enumerate(lines.items()):
             write(canvas, label, (w + 20, 34 + 26 * i), color if i == 0 else GREY, 0.6 if i == 0 else 0.5)
             write_within(canvas, value, (w + 120, 34 + 26 * i))
-        how_shown = "; the picture is shown through a display curve" if self._is_linear else ""
+        if self._is_linear:
+            write_within(canvas, "the picture is shown through a display curve", (w + 20, h - 32), 0.45, GREY)
         is_typing = self._keyboard.note is not None
-        hint = self._keyboard.hint() + ("" if is_typing else how_shown)
-        write_within(canvas, hint, (w + 20, h - 12), 0.45, WHITE if is_typing else GREY)
+        write_within(canvas, self._keyboard.hint(), (w + 20, h - 12), 0.45, WHITE if is_typing else GREY)
         self._draw_trace(canvas, (8, h + 18, w + 314, STRIP_HEIGHT - 26))
         cv2.imshow(WINDOW_NAME, canvas)
         self._keyboard.press(self._refresh())

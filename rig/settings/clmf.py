@@ -1,6 +1,7 @@
 """Settings of behavior/cla_dlc_trials_speed.py (closed-loop movement feedback): the speed of a body part."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -8,6 +9,7 @@ from typing_extensions import Self
 
 from rig.settings.common import RigSettings
 from rig.settings.fields import PAW, TRIALS, Centre, Millimetres, Model, Place, setting
+from roi_manager import Circle
 
 CIRCLES = frozenset({"start_roi", "target_roi"})
 
@@ -64,12 +66,43 @@ class ClmfSettings(RigSettings):
         """Return the two circles."""
         return set(CIRCLES)
 
+    def shown_rois(self) -> list[str]:
+        """Return the two circles."""
+        return ["start_roi", "target_roi"]
+
+    def make_roi(self, name: str, color: Sequence[int] = (0, 200, 0)) -> Circle:
+        """Return a circle where it is now."""
+        return Circle(name, *self.circle(name), color)
+
     def with_places(self, rois: Iterable[Any]) -> Self:
         """Return these settings with the circles where they are and as large as they are now."""
         circles = list(rois)
         resized = [c for c in circles if c.r != self.circle(c.name)[2]]
         radii = {f"{c.name.removesuffix('_roi')}_radius_mm": round(c.r / self.ppmm, 4) for c in resized}
-        return super().with_places(circles).model_copy(update=radii)
+        placed = self.placed | {c.name: (c.x, c.y) for c in circles}
+        return self.model_copy(update={"placed": placed} | radii)
+
+    def without_place(self, name: str, as_read: Self | None = None) -> Self:
+        """Return these settings with a circle at the centre that they say, as large as `as_read` has it."""
+        key = f"{name.removesuffix('_roi')}_radius_mm"
+        placed = {circle: at for circle, at in self.placed.items() if circle != name}
+        return self.model_copy(update={"placed": placed, key: getattr(as_read or self, key)})
+
+    def place_keys(self, name: str) -> tuple[str, ...]:
+        """Return the setting that says where a circle is."""
+        return (f"{name.removesuffix('_roi')}_center",)
+
+    def describe_place(self, name: str) -> str:
+        """Return where a circle is, and how far from the centre that the settings say."""
+        x, y, r = self.circle(name)
+        key = self.place_keys(name)[0]
+        distance_mm = math.dist((x, y), getattr(self, key)) / self.ppmm
+        return f"{distance_mm:.1f} mm from {key} (x, y, r = {x}, {y}, {r} px)"
+
+    def placed_under(self, name: str) -> tuple[str, ...]:
+        """Return the settings that decide where a circle is without a place of its own, and how large."""
+        which = name.removesuffix("_roi")
+        return (*super().placed_under(name), "ppmm", f"{which}_center", f"{which}_radius_mm")
 
     def circle(self, name: str) -> tuple[int, int, int]:
         """Return x, y, r in px of 'start_roi' or 'target_roi': where it was placed, else as the settings say."""

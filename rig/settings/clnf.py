@@ -4,17 +4,19 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import Self
 
-from helper import Position, generate_seeds
 from rig.settings.common import CameraSettings, RigSettings
-from rig.settings.fields import CORTEX, TRIALS, Box, Place, Site, Sites, SizeInMm, setting
+from rig.settings.fields import CORTEX, TRIALS, NamesOrNone, Outline, Place, Site, Sites, SizeInMm, setting
+from rig.settings.head import LARGEST_ANGLE, Head, in_words
 from rig.settings.sentences import nearest
 from rig.settings.sites import STANDARD_SITES_MM
+from roi_manager import Circle, Rect
 
 
 class CortexSettings(CameraSettings):
@@ -23,6 +25,14 @@ class CortexSettings(CameraSettings):
     ppmm: float = setting(CORTEX, "scale of the image", "px/mm", gt=0, le=10000)
     bregma: Place = setting(CORTEX, "bregma in the image", "row, col px")
     nose: Literal["u", "d", "l", "r"] = setting(CORTEX, "where the nose points: up, down, left, right", default="u")
+    head_angle: float = setting(
+        CORTEX,
+        "how far the head is turned from there, clockwise in the image; all sites turn with it",
+        "degrees",
+        0.0,
+        ge=-LARGEST_ANGLE,
+        le=LARGEST_ANGLE,
+    )
     seeds_mm: Sites = setting(
         CORTEX,
         "cortical sites, lateral and anterior of bregma",
@@ -30,10 +40,18 @@ class CortexSettings(CameraSettings):
         {name: Site(ML=ml, AP=ap) for name, (ml, ap) in STANDARD_SITES_MM.items()},
     )
 
+    def head(self) -> Head:
+        """Return how the head lies in the image."""
+        return Head(self.bregma, self.ppmm, self.nose, self.head_angle)
+
     def seeds(self) -> dict[str, dict[str, int]]:
         """Return {'SITE_L': {'ML': column, 'AP': row}, ...} in px."""
-        sites = {name: {"ML": site.ML, "AP": site.AP} for name, site in self.seeds_mm.items()}
-        return generate_seeds(Position(*self.bregma), sites, self.ppmm, self.nose)
+        return self.head().seeds({name: {"ML": site.ML, "AP": site.AP} for name, site in self.seeds_mm.items()})
+
+    def site_mm(self, name: str) -> tuple[float, float] | None:
+        """Return how far a site like M1_L lies left and anterior of bregma, mm; None if there is no such site."""
+        site = self.seeds_mm.get(name[:-2]) if name[-2:] in ("_L", "_R") else None
+        return None if site is None else (site.ML if name[-1] == "L" else -site.ML, site.AP)
 
 
 class ClnfSettings(RigSettings, CortexSettings):
@@ -45,16 +63,19 @@ class ClnfSettings(RigSettings, CortexSettings):
     threshold_column: ClassVar[str] = "rew_threshold"
     threshold_setting: ClassVar[str] = "reward_threshold"
     signal_unit: ClassVar[str] = "ΔF/F"
-    place_form: ClassVar[str] = "x, y, w, h, four whole numbers (px)"
+    place_form: ClassVar[str] = "x, y, w, h, four whole numbers (px); of a circle x, y of its centre, radius"
 
     dff_history: float = setting(CORTEX, "length of the ΔF/F baseline", "s", 6.0, gt=0, le=600)
     roi_size: SizeInMm = setting(CORTEX, "size of an ROI that was not placed by hand", "width, height mm", (0.3, 0.3))
+    own_rois: NamesOrNone = setting(
+        CORTEX, "names of ROIs of your own, which are no sites; each has a line with its place", "names", ()
+    )
     reward_threshold: float = setting(TRIALS, "a signal above it is a success", "ΔF/F", gt=0, lt=10)
     spontaneous_rate: float = setting(
         TRIALS, "--baseline: suggest the threshold that is crossed this often", "1/min", 2.0, gt=0
     )
-    placed: dict[str, Box] = Field(default_factory=dict, exclude=True)
-    """ROIs placed in the window, {lower-case name: (x, y, w, h)} in px: lines like `m1_l = 76,114,8,8`."""
+    placed: dict[str, Outline] = Field(default_factory=dict, exclude=True)
+    """ROIs placed by hand, {lower-case name: (x, y, w, h), or (x, y, r)} in px: lines like `m1_l = 76,114,8,8`."""
 
     def history_frames(self) -> int:
         """Return how many frames the ΔF/F baseline spans."""
@@ -62,8 +83,8 @@ class ClnfSettings(RigSettings, CortexSettings):
 
     @classmethod
     def placeable(cls, values: Mapping[str, str]) -> set[str]:
-        """Return the sites of seeds_mm and the ROIs that the experiment names."""
-        names = re.findall(r"[^\W\d]\w*", values.get(cls.own_key, ""))
+        """Return the sites of seeds_mm, and the ROIs that the experiment and own_rois name."""
+        names = re.findall(r"[^\W\d]\w*", f"{values.get(cls.own_key, '')} {values.get('own_rois', '')}")
         with contextlib.suppress(json.JSONDecodeError):  # reported where the value itself is checked
             sites = json.loads(values["seeds_mm"]) if "seeds_mm" in values else STANDARD_SITES_MM
             names += [f"{name}_{side}" for name in sites for side in "LR"] if isinstance(sites, dict) else []
@@ -73,12 +94,43 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Return the ROIs of the experiment, in order."""
         raise NotImplementedError
 
-    def light_boxes(self) -> dict[str, Box]:
-        """Return {name: (x, y, w, h) px} of the ROIs."""
-        return {name: self.roi_box(name) for name in self.roi_names()}
+    def light_rois(self) -> list[Rect | Circle]:
+        """Return the ROIs of the experiment, in order."""
+        return [self.make_roi(name) for name in self.roi_names()]
 
-    def roi_box(self, name: str) -> Box:
-        """Return x, y, w, h in px: where the ROI was placed, else centred on its site."""
+    def shown_rois(self) -> list[str]:
+        """Return the names of the ROIs that the preview shows: those of the experiment, and those of the user."""
+        return list(dict.fromkeys([*self.roi_names(), *self.own_rois]))
+
+    def make_roi(self, name: str, color: Sequence[int] = (0, 0, 255)) -> Rect | Circle:
+        """Return an ROI where it was placed, else centred on its site."""
+        numbers = self.roi_box(name)
+        return Rect(name, *numbers, color) if len(numbers) == 4 else Circle(name, *numbers, color)
+
+    def without_place(self, name: str, as_read: Self | None = None) -> Self:
+        """Return these settings with an ROI back at its site; an own one, which has none, where `as_read` has it."""
+        left = {key: place for key, place in self.placed.items() if key != name.lower()}
+        if as_read is not None and name in self.own_rois and name.lower() in as_read.placed:
+            left[name.lower()] = as_read.placed[name.lower()]
+        return self.model_copy(update={"placed": left})
+
+    def describe_place(self, name: str) -> str:
+        """Return where an ROI is, and how far from its site, mm."""
+        roi, site = self.make_roi(name), self.site_mm(name)
+        if site is None:
+            where = in_words(*self.head().to_mm(*roi.centre()))
+        elif name.lower() not in self.placed:
+            where = "at its site"
+        else:
+            where = f"{math.dist(self.head().to_mm(*roi.centre()), site):.2f} mm from its site"
+        return f"{where} ({describe_outline(roi.place())})"
+
+    def placed_under(self, name: str) -> tuple[str, ...]:
+        """Return the settings that decide where an ROI is without a place of its own."""
+        return (*super().placed_under(name), "bregma", "ppmm", "nose", "head_angle", "roi_size")
+
+    def roi_box(self, name: str) -> Outline:
+        """Return x, y, w, h, or x, y, r of a circle, in px: where the ROI was placed, else centred on its site."""
         if name.lower() in self.placed:
             return self.placed[name.lower()]
         site = self.seeds()[name]
@@ -89,10 +141,13 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Yield a sentence for every setting that is valid by itself but not together with the others."""
         yield from super().contradictions()
         yield from self._names_that_collide()
+        yield from self._own_names_that_cannot_be()
         seeds = self.seeds()
-        for name in self.roi_names():
+        for name in self.shown_rois():
             if name in seeds or name.lower() in self.placed:
                 yield from self._misplaced(name)
+            elif name in self.own_rois:
+                yield f"own_rois: {name} has no place; add a line {name.lower()} = x, y, w, h (px)"
             else:
                 yield f"{self._value()}: {self._no_such_site(name)}"
 
@@ -106,7 +161,7 @@ class ClnfSettings(RigSettings, CortexSettings):
         for site in self.seeds_mm:
             if not re.fullmatch(r"\w[\w-]*", site):
                 yield f"seeds_mm: the site {site!r} must have a name of letters, digits, '_' and '-'"
-        roi_names = self.roi_names()
+        roi_names = self.shown_rois()
         named = list(dict.fromkeys([*self.seeds(), *roi_names]))
         for one, other in combinations(named, 2):
             if one.lower() == other.lower():
@@ -118,6 +173,15 @@ class ClnfSettings(RigSettings, CortexSettings):
             if f"{name}_dff".lower() == self.signal_column:
                 yield f"{self._value()}: no ROI may be called {name}; {self.signal_column} is the column of the rule"
 
+    def _own_names_that_cannot_be(self) -> Iterable[str]:
+        """Yield a sentence for every name of own_rois that no own ROI may have."""
+        seeds = self.seeds()
+        for name in self.own_rois:
+            if not re.fullmatch(r"[^\W\d]\w*", name):
+                yield f"own_rois: {name!r} must be a name of letters, digits and '_', beginning with a letter"
+            if name in seeds:
+                yield f"own_rois: {name} is a site; choose another name"
+
     def _misplaced(self, name: str) -> Iterable[str]:
         width, height = self.resolution
         if min(self.roi_size) * self.ppmm < 0.5 and name.lower() not in self.placed:
@@ -125,12 +189,18 @@ class ClnfSettings(RigSettings, CortexSettings):
                 f"roi_size = {self.roi_size[0]:g}, {self.roi_size[1]:g} mm: smaller than a pixel at "
                 f"ppmm = {self.ppmm:g} px/mm; make the ROI larger"
             )
-        x, y, w, h = self.roi_box(name)
-        if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
+        roi = self.make_roi(name)
+        left, top, right, bottom = roi.box()
+        if left < 0 or top < 0 or right <= left or bottom <= top or right > width or bottom > height:
             yield (
-                f"{self._value()}: the ROI {name} at x, y, w, h = {x}, {y}, {w}, {h} px does not lie in the image of "
+                f"{self._value()}: the ROI {name} at {describe_outline(roi.place())} does not lie in the image of "
                 f"{width} x {height} px; correct bregma, ppmm, roi_size or the line {name.lower()}"
             )
 
     def _value(self) -> str:
         return f"{self.own_key} = {getattr(self, self.own_key)}"
+
+
+def describe_outline(place: Sequence[int]) -> str:
+    """Return a place in words: x, y, w, h of a rectangle, x, y, r of a circle."""
+    return f"x, y, {'w, h' if len(place) == 4 else 'r'} = {', '.join(map(str, place))} px"

@@ -1,7 +1,7 @@
 """What every experiment has: camera, files, trials, tone, outputs, lick sensor."""
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -35,6 +35,7 @@ from rig.settings.fields import (
 )
 from rig.settings.sentences import nearest
 from rig.settings.summary_values import SummaryValues
+from roi_manager import Circle, Rect
 
 HDF5_ENDINGS = {".hdf5", ".h5"}
 REPORT_NEEDS = ("matplotlib", "jinja2")
@@ -317,14 +318,52 @@ class RigSettings(CameraSettings):
 
     def with_places(self, rois: Iterable[Any]) -> Self:
         """Return these settings with the ROIs (Rect or Circle) where they are now."""
-        boxes = {roi.name.lower(): roi.place() for roi in rois}
-        if not boxes:
+        if not (boxes := {roi.name.lower(): roi.place() for roi in rois}):
             return self
         return self.model_copy(update={"placed": getattr(self, "placed", {}) | boxes})
 
+    def without_place(self, name: str, as_read: Self | None = None) -> Self:  # noqa: ARG002
+        """Return these settings with an ROI where it is without a place of its own.
+
+        Parameters
+        ----------
+        name : str
+        as_read : RigSettings, optional
+            Those of the configuration, which may say its size.
+        """
+        return self
+
+    def make_roi(self, name: str, color: Sequence[int] = (0, 0, 255)) -> Any:
+        """Return an ROI (Rect or Circle) where it is now."""
+        raise NotImplementedError
+
+    def shown_rois(self) -> list[str]:
+        """Return the names of the ROIs that the preview shows."""
+        return []
+
+    def light_rois(self) -> list[Rect | Circle]:
+        """Return the ROIs whose light is measured; nothing where it is not."""
+        return []
+
     def light_boxes(self) -> dict[str, Box]:
-        """Return {name: (x, y, w, h) px} of the ROIs whose light is measured; nothing where it is not."""
-        return {}
+        """Return {name: (x, y, w, h) px} of the ROIs whose light is measured, or of the squares around them."""
+        edges = {roi.name: roi.box() for roi in self.light_rois()}
+        return {
+            name: (int(left), int(top), int(right - left), int(bottom - top))
+            for name, (left, top, right, bottom) in edges.items()
+        }
+
+    def place_keys(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the settings, besides the line with its name, that say where an ROI is."""
+        return ()
+
+    def describe_place(self, name: str) -> str:
+        """Return where an ROI is, and how far from where it would be without a place of its own."""
+        raise NotImplementedError
+
+    def placed_under(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the settings that decide where an ROI is without a place of its own."""
+        return ("resolution",)
 
     def further_values(self) -> dict[str, str]:
         """Return what the summary can hold besides settings and `SummaryValues`, {name: text}."""

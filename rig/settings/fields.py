@@ -37,6 +37,11 @@ def split_commas(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def split_names(value: object) -> object:
+    """Turn 'a, b' into ['a', 'b'], and '' into none."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def parse_json(value: object) -> object:
     """Turn JSON text into what it says."""
     if not isinstance(value, str):
@@ -102,9 +107,12 @@ SizeInMm = Annotated[tuple[Millimetres, Millimetres], BeforeValidator(split_comm
 PathText = Annotated[str, AfterValidator(check_path_text)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Model = Annotated[Path, AfterValidator(expand_model)]
+NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = Annotated[tuple[int, int, int, int], BeforeValidator(split_commas)]
 """x, y, width, height in px."""
+Outline = Annotated[tuple[int, int, int, int] | tuple[int, int, int], BeforeValidator(split_commas)]
+"""x, y, width, height of a rectangle, or x, y, radius of a circle, in px."""
 Centre = Annotated[tuple[int, int], BeforeValidator(split_commas)]
 """x, y in px."""
 Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$", max_length=80)]

@@ -4,8 +4,8 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
+from configparser import DEFAULTSECT, RawConfigParser
 from configparser import Error as IniError
-from configparser import RawConfigParser
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,8 @@ def hidden_settings(text: str) -> list[str]:
     return found
 
 
-def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
-    """Write lines back into the user's file, {key: value}; every other line stays as it is."""
+def save_lines(path: Path, section: str, lines: Mapping[str, str | None]) -> None:
+    """Write lines back into the user's file, {key: value}, or None to delete it; every other line stays as it is."""
     if not lines:
         return
     data = path.read_bytes()
@@ -109,7 +109,9 @@ def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
     updater.read_string(old.replace("\r\n", "\n"))
     for key, text in lines.items():
         options = updater[section]
-        if key in options:
+        if text is None:
+            remove(updater, section, key)
+        elif key in options:
             options[key].value = text
         elif options.options():
             options.option_blocks()[-1].add_after.option(key, text)
@@ -117,6 +119,13 @@ def save_lines(path: Path, section: str, lines: Mapping[str, str]) -> None:
             updater.set(section, key, text)
     new = str(updater).replace("\n", "\r\n") if "\r\n" in old else str(updater)
     replace_file(path, new.encode(MAYBE_BOM if data.startswith(BOM_UTF8) else "utf-8"))
+
+
+def remove(updater: ConfigUpdater, section: str, key: str) -> None:
+    """Delete a setting from a section, and from what [DEFAULT] shares."""
+    for name in (section, DEFAULTSECT):
+        if updater.has_section(name) and key in updater[name]:
+            del updater[name][key]
 
 
 def save_session_copy(settings: RigSettings, path: Path) -> None:

@@ -38,7 +38,7 @@ RENAMED = {
 """Keys of the original that are called otherwise here."""
 COLOR = re.compile(r"roi\d+color")
 PLACED_HERE = "placed_here"
-"""A key of ours in a section of the original: the ROIs whose lines were placed by this rig, and so are used."""
+"""A key of ours in a section of the original: the ROIs whose lines are places that are wanted, and so are used."""
 
 HARD_CODED = {
     "control_point": {
@@ -221,14 +221,6 @@ def what_the_script_had(moved: Mapping[str, str], shared: Set[str], own_key: str
     added = {key: text for key, text in usual.items() if key not in moved}
     must_be_own = {key: text for key, text in HARD_CODED.get(own_key, {}).items() if key not in moved.keys() - shared}
     return added | must_be_own
-
-
-def placed_by_us(own: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the line that says which ROIs of a section of the original this rig has placed; none for one of ours."""
-    if not is_of_the_original(own):
-        return {}
-    placed = {*names_of(own.get(PLACED_HERE, "")), *(name.lower() for name in names)}
-    return {PLACED_HERE: ", ".join(sorted(placed))}
 
 
 def in_lines(section: str, move: Move, taken: Iterable[str], unused: Iterable[str]) -> list[str]:

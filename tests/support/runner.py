@@ -59,7 +59,7 @@ class Runner:
 
     def session(self, mouse="m1"):
         """Return the newest session."""
-        return read_session(max((self.data / mouse).iterdir()))
+        return read_session(max(path for path in (self.data / mouse).iterdir() if path.is_dir()))
 
     def wait_for_rows(self, n, mouse="m1"):
         """Wait until a running session has written n rows; return its folder."""
