@@ -365,6 +365,17 @@ def test_deleting_leaves_no_trace(editor):
     assert editor.selected == "M1_L"
 
 
+@pytest.mark.parametrize("key", ["d", "u"], ids=["deleted", "undone"])
+def test_an_roi_that_is_gone_while_it_is_dragged_does_not_come_back(editor, key):
+    own(editor)
+    x, y = editor.roi().centre()
+    editor.press(x, y)
+    editor.move(x + 20, y + 10, is_pressed=True)
+    press(editor, key)
+    editor.release()
+    assert editor.settings == editor.start
+
+
 @pytest.mark.parametrize(("key", "what"), [("d", "deleted"), ("n", "renamed")])
 def test_a_trained_roi_can_be_neither_deleted_nor_renamed(editor, key, what):
     press(editor, key)
@@ -402,6 +413,21 @@ def test_lambda_turns_all_sites(editor, angle):
     for name, seed in CortexEditor(editor.start).settings.seeds().items():
         before, after = (math.dist((s["ML"], s["AP"]), (128, 135)) for s in (seed, seeds[name]))
         assert after == pytest.approx(before, abs=1.5), "turned about bregma, not moved"
+
+
+@pytest.mark.parametrize("nose", "udlr")
+@pytest.mark.parametrize("angle", [-30.0, -7.3, 0.0, 20.0])
+def test_the_seed_of_lambda_falls_on_the_line_that_was_clicked(settings, nose, angle):
+    editor = CortexEditor(settings(nose=nose), zoom=ZOOM)
+    row, col = editor.settings.bregma
+    x, y = (math.floor(at + 0.5) for at in editor.settings.head()._replace(angle=angle).to_px(0, -2))
+    press(editor, "l")
+    click(editor, x + 0.5, y + 0.5)
+    seed = editor.settings.head().seeds({"LAMBDA": {"ML": 0.0, "AP": -3.9}})["LAMBDA_L"]
+    clicked, seen = complex(x - col, y - row), complex(seed["ML"] - col, seed["AP"] - row)
+    along = seen * clicked.conjugate() / abs(clicked)  # its imaginary part is the distance to the line, px
+    assert along.real > 0, "behind bregma, not ahead of it"
+    assert abs(along.imag) < 2, "whole px of the click and of the seed, and 0.1 degrees"
 
 
 @pytest.mark.parametrize(
@@ -469,6 +495,13 @@ def test_the_pointer_in_px_and_mm_and_the_site_under_it(editor):
     assert editor.pointer_line().endswith("site BC_R: ML 3.46 R, AP -1.73 mm")
     editor.leave()
     assert editor.pointer_line() == ""
+
+
+@pytest.mark.parametrize(("off_px", "is_named"), [(2.5, True), (3.5, False)], ids=["5 px off", "7 px off"])
+def test_a_site_is_named_within_six_px_of_the_window(editor, off_px, is_named):
+    seed = editor.settings.seeds()["BC_R"]
+    editor.move(seed["ML"] + 0.5 + off_px, seed["AP"] + 0.5, is_pressed=False)
+    assert editor.hovered().startswith("BC_R: ") is is_named
 
 
 def test_place_size_area_and_distance_of_the_roi(editor):
@@ -605,8 +638,16 @@ def test_a_press_next_to_both_does_nothing(editor, pointer, at):
     assert editor.pointer is None
 
 
-@pytest.mark.parametrize("event", [cv2.EVENT_LBUTTONDBLCLK, cv2.EVENT_RBUTTONDOWN, cv2.EVENT_MOUSEWHEEL, MOVE])
-def test_other_gestures_do_nothing(editor, pointer, event):
-    pointer.on_mouse(event, 160, 236, 0)
-    pointer.on_mouse(MOVE, 300, 300, 0)
+@pytest.mark.parametrize("event", [cv2.EVENT_RBUTTONDOWN, cv2.EVENT_MBUTTONDOWN, cv2.EVENT_MOUSEWHEEL, MOVE])
+def test_other_gestures_take_hold_of_nothing(editor, pointer, event):
+    pointer.on_mouse(event, 160, 236, LEFT)
+    pointer.on_mouse(MOVE, 300, 300, LEFT)
+    pointer.on_mouse(UP, 300, 300, 0)
     assert editor.settings is editor.start
+
+
+def test_the_second_press_of_a_quick_pair_takes_hold_too(editor, pointer):
+    pointer.on_mouse(cv2.EVENT_LBUTTONDBLCLK, 160, 236, LEFT)
+    pointer.on_mouse(MOVE, 200, 256, LEFT)
+    pointer.on_mouse(UP, 200, 256, 0)
+    assert place(editor) == (96, 124, 8, 8)

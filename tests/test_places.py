@@ -263,6 +263,15 @@ def test_a_file_that_cannot_be_read_is_one_sentence_and_stays(path, text):
     assert path.read_text() == text
 
 
+def test_a_file_that_cannot_be_read_is_never_written_over(path):
+    path.parent.mkdir()
+    path.write_bytes(b"[m1_l]\nplace = 70,120\n\xff")
+    change = change_of(clnf(), clnf(), clnf().with_places([MOVED]))
+    with pytest.raises(SettingsError, match="repair or rename it"):
+        update_places(path, change)
+    assert path.read_bytes() == b"[m1_l]\nplace = 70,120\n\xff"
+
+
 # In a session
 
 AS_SHORT = {"resolution": "128, 128", "bregma": "67, 64", "ppmm": "12.8"}

@@ -294,6 +294,7 @@ class Editor:
         if not self._before:
             self._refuse("nothing is left to be undone")
             return
+        self._let_go()
         self._state = self._before.pop()
         self.say("undone")
 
@@ -331,6 +332,7 @@ class Editor:
         if trouble := next(iter(settings.contradictions()), ""):
             self._refuse(trouble)
             return False
+        self._let_go()  # what is held may be gone, or have another name
         self._before.append(self._state)
         self._state = State(settings, self.selected if selected is None else selected)
         return True
