@@ -180,7 +180,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         ask_everything(settings, config, mouse_id)
     read_subject(settings.data_root / mouse_id / SUBJECT_FILE)  # what is wrong there is said before the session
     options = Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config))
-    return options._replace(settings=at_places_of(settings, mouse_id, parse_overrides(args.set).keys(), args.no_window))
+    return options._replace(settings=at_places_of(settings, mouse_id, overrides.keys(), args.no_window))
 
 
 def replayed(settings: RigSettings) -> str:
