@@ -99,9 +99,7 @@ class AravisCameraStream:
             low, high = genicam.bounds(self._camera.get_exposure_time_bounds())
             self._camera.set_exposure_time(min(max(exposure_us, low), high))
             exposed_us = self._camera.get_exposure_time()
-        self._queue.clear()
-        for _ in range(SETTLING_FRAMES):
-            self._queue.get()
+        self._queue.settle(SETTLING_FRAMES)
         return float(exposed_us)
 
     def stop(self) -> None:

@@ -119,10 +119,8 @@ class PiCameraStream:
 
     def expose(self, exposure_us: int) -> float:
         """Change the exposure, and pass over the frames that still have the one before."""
-        self._queue.clear()
         self._camera.set_controls({"ExposureTime": exposure_us})
-        for _ in range(SETTLING_FRAMES):
-            self._queue.get()
+        self._queue.settle(SETTLING_FRAMES)
         return float(self._metadata["ExposureTime"])
 
     def stop(self) -> None:

@@ -149,3 +149,9 @@ class FrameQueue:
         """Drop what waits."""
         while not self._queue.empty():
             self._queue.get_nowait()
+
+    def settle(self, n_frames: int) -> None:
+        """Drop what waits and the next frames: a setting that was changed just now shows only after them."""
+        self.clear()
+        for _ in range(n_frames):
+            self.get()
