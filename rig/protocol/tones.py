@@ -1,11 +1,14 @@
 """Which tone a signal plays."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from helper import LOWEST_TONE_HZ
 from rig.protocol.session_types import Rules
 
 
+@lru_cache(maxsize=16)  # every frame asks, and the threshold rarely changes
 def get_bins(threshold: float, n_tones: int) -> np.ndarray:
     """Return `dff_bins`, the edges between the tones.
 
@@ -22,9 +25,11 @@ def get_bins(threshold: float, n_tones: int) -> np.ndarray:
     Returns
     -------
     array (n_tones - 1,) float
-        From 0 to `threshold`.
+        From 0 to `threshold`; read-only, as it is shared.
     """
-    return np.linspace(0.0, threshold, n_tones - 1)
+    bins = np.linspace(0.0, threshold, n_tones - 1)
+    bins.flags.writeable = False
+    return bins
 
 
 def tone_index(signal: float, bins: np.ndarray) -> int:
