@@ -9,7 +9,7 @@ from analysis.derived.learning import counted
 from analysis.derived.licks import TAKEN_WITHIN_S, lick_times_s, share_taken
 from analysis.evidence import Evidence, Missing, as_number
 from analysis.frame_sample import brain_mask, brightness
-from analysis.outcomes import gives_water
+from analysis.outcomes import gives_water, threshold_column
 from analysis.replay.compare import different
 from rig.devices.image_check import roi_trouble
 from rig.protocol.adaptive import AdaptiveThreshold
@@ -216,24 +216,36 @@ def rows_of_then(time_s: np.ndarray, rows: np.ndarray, delay_s: float) -> np.nda
 
 
 def threshold_obeys(evidence: Evidence) -> tuple[str, str]:
-    """Compute the steps of the threshold from the rewards again."""
+    """Compare the threshold with the one that the rule makes of the logged rewards."""
     settings, logged = needs_settings(evidence), evidence.threshold
     need(len(evidence.session.frames), "the times of the frames were not stored (/frames)")
-    need(not evidence.session.pauses, "the session was paused, and the rule stood still meanwhile")
     need(logged is not None, "no threshold was logged")
     assert logged is not None
-    step = STEPS.get(settings.signal_column, 0.0)
+    expected = threshold_by_the_rule(evidence, settings, logged)
+    n = min(len(expected), len(logged))
+    wrong = np.flatnonzero(np.abs(expected[:n] - logged[:n]) > EQUAL)
+    n_steps = int(np.count_nonzero(np.diff(logged)))
+    what = f"{counted(n_steps, 'step')}, {logged[0]:g} to {logged[-1]:g}" if n_steps else f"{logged[0]:g} throughout"
+    return (BAD, f"{what}; not by the rule from row {wrong[0]} on") if len(wrong) else (GOOD, what)
+
+
+def threshold_by_the_rule(evidence: Evidence, settings: RigSettings, logged: np.ndarray) -> np.ndarray:
+    """Return the threshold that each row must have, from the rewards; by running again where the rule stood still."""
+    if evidence.session.pauses:
+        again = threshold_column(evidence.again)
+        need(again is not None, "no threshold was logged")
+        assert again is not None
+        return again
     adaptive = AdaptiveThreshold(
-        float(logged[0]), settings.frame_period_s(), step=step, enabled=settings.adaptive_threshold
+        float(logged[0]),
+        settings.frame_period_s(),
+        step=STEPS.get(settings.signal_column, 0.0),
+        enabled=settings.adaptive_threshold,
     )
     # On the clock of the experiment, as the rig counted: half a period decides.
     times_s, rewards = evidence.session.row_times_s(), evidence.session.columns["reward"]
     after = [adaptive.update(time_s, reward) for time_s, reward in zip(times_s.tolist(), rewards.tolist(), strict=True)]
-    expected = np.concatenate([logged[:1], after[:-1]])
-    wrong = np.flatnonzero(np.abs(expected - logged) > EQUAL)
-    n_steps = int(np.count_nonzero(np.diff(logged)))
-    what = f"{counted(n_steps, 'step')}, {logged[0]:g} to {logged[-1]:g}" if n_steps else f"{logged[0]:g} throughout"
-    return (BAD, f"{what}; not by the rule from row {wrong[0]} on") if len(wrong) else (GOOD, what)
+    return np.concatenate([logged[:1], after[:-1]])
 
 
 def signal_recomputed(evidence: Evidence) -> tuple[str, str]:

@@ -5,10 +5,16 @@ import pty
 import subprocess
 import time
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from analysis.checks import CHECKS, judged
+from analysis.evidence import gather
+from analysis.replay.compare import first_difference
+from analysis.replay.experiment import run_again
+from analysis.replay.recorded import open_recorded
 from rig.files.reader import read_session
 from rig.protocol.adaptive import AdaptiveThreshold
 from rig.protocol.trials import FAIL, Baseline, Trials
@@ -147,7 +153,7 @@ def test_a_note_is_not_longer_than_an_event_can_keep():
 
 PACED = SHORT | {"framerate": "30", "initial_rest_dur": "1.5", "max_trial_dur": "1.5", "total_trials": "2"}
 PACED |= {"success_rest_dur": "1", "fail_rest_dur": "1", "dff_history": "1", "reward_delay": "0.2"}
-PACED |= {"max_frame_age_ms": "60000"}
+PACED |= {"max_frame_age_ms": "60000", "adaptive_threshold": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +218,20 @@ def test_a_replay_repeats_the_pause(typed, run):
     again = run.session("replay")
     assert without_time(again) == without_time(typed)
     assert [event[1:] for event in again.of("pause")] == [event[1:] for event in typed.of("pause")]
+
+
+def test_what_if_repeats_the_pause(typed):
+    again = open_recorded(typed.folder)
+    assert first_difference(typed, run_again(again, again.settings({})), len(typed)) is None
+
+
+def test_the_report_checks_the_rule_around_a_pause(typed):
+    evidence = gather(typed.folder)
+    lights = {name: judged(CHECKS[name], evidence) for name in ("threshold", "tone as commanded", "trials")}
+    assert {light for light, _ in lights.values()} == {"good"}, lights
+    raised = typed.columns | {"rew_threshold": typed.columns["rew_threshold"] + (typed.columns["frame"] > 30) * 0.002}
+    light, reason = judged(CHECKS["threshold"], replace(evidence, session=replace(evidence.session, columns=raised)))
+    assert (light, reason.rpartition("row ")[2]) == ("bad", "31 on")
 
 
 # The window
