@@ -1,6 +1,7 @@
 """The report of one session: what stands on its page, and its tables as CSV."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from analysis.outcomes import Outcomes, minutes_of, outcomes_of, rewards_of
 from analysis.page import Page, draw_all
 from analysis.sessions import stands_in
 from rig.devices.water import dose_of
+from rig.disk import replace_file
 from rig.errors import RigError
 from rig.protocol.session_types import RULES
 from rig.settings.clmf import ClmfSettings
@@ -170,12 +172,13 @@ def write_tables(folder: Path, evidence: Evidence, checks: Sequence[Check]) -> l
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
-    """Write a CSV file; return its path."""
+    """Write a CSV file, as a whole or not at all; return its path."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
+        replace_file(path, text.getvalue().encode())
     except OSError as error:
         raise RigError(f"{path}: it cannot be written ({error.strerror})") from None
     return path

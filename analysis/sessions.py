@@ -1,4 +1,4 @@
-"""Which sessions are meant: a session's folder, or the folder of a mouse with all of its sessions."""
+"""Which sessions are meant: a session's folder, that of a mouse with all of its sessions, or that of all mice."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +28,15 @@ def sessions_of_mouse(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and is_session(path))
 
 
+def mice_of(data_root: Path) -> list[Path]:
+    """Return the folders of the mice in a data root, those with sessions; none where it is no such folder."""
+    if not data_root.is_dir() or is_session(data_root) or sessions_of_mouse(data_root):
+        return []
+    return sorted(path for path in data_root.iterdir() if path.is_dir() and sessions_of_mouse(path))
+
+
 def folders_of(path: Path) -> list[Path]:
-    """Return the sessions that a path of the command line means: itself, or those of a mouse.
+    """Return the sessions that a path of the command line means: itself, those of a mouse, or those of all mice.
 
     Raises
     ------
@@ -40,7 +47,7 @@ def folders_of(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise SettingsError(f"{path}: there is no such folder; name a session, or the folder of a mouse")
-    found = sessions_of_mouse(path)
+    found = sessions_of_mouse(path) or [session for mouse in mice_of(path) for session in sessions_of_mouse(mouse)]
     if not found:
         raise SettingsError(f"{path}: there is no session here; name the folder of a session, or that of a mouse")
     return found

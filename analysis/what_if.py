@@ -8,23 +8,23 @@ Nothing is written unless asked.
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn
 
-from analysis.replay.compare import Difference, first_difference
-from analysis.replay.experiment import run_again
+from analysis.many import Where, add_options, for_each, progress_bar
 from analysis.replay.recorded import Recorded, open_recorded
 from analysis.sessions import LeftOut, folders_of, stands_in
 from analysis.sweep import Try, tries_of
 from analysis.what_if_picture import refuse_without_matplotlib, write_png
-from analysis.what_if_rows import CAVEAT, Row, recorded_row, row_of, table_of, write_csv
+from analysis.what_if_rows import CAVEAT, Row, table_of, write_csv
+from analysis.what_if_session import Tried, try_session
 from rig.ending import run
 from rig.errors import SettingsError
-from rig.settings.common import RigSettings
 from rig.terminal import console
 
 EPILOG = """examples
@@ -45,18 +45,20 @@ def main() -> int:
         refuse_without_matplotlib(args.png)
     tries = tries_of(args.set, args.sweep)
     recordings, left_out = open_all(args.sessions)
-    wanted = {id(each): [each.settings(one.overrides) for one in tries] for each in recordings}  # all checked first
-    with progress_bar() as bar:
-        checked = [try_all(each, tries, wanted[id(each)], bar) for each in recordings]
-    for line in [*(f"left out: {each.folder}: {each.reason}" for each in left_out), *(said for said, _, _ in checked)]:
+    for each in recordings:
+        for one in tries:
+            each.settings(one.overrides)  # a mistake is found before the first is run
+    tried, failed = try_all([each.session.folder for each in recordings], tries, Where(args.jobs, args.scheduler))
+    left_out += failed
+    for line in [*(f"left out: {each.folder}: {each.reason}" for each in left_out), *(each.said for each in tried)]:
         console.print(line, soft_wrap=True)
-    rows = [row for _, _, rows_of_session in checked for row in rows_of_session]
+    rows = [row for each in tried for row in each.rows]
     if not console.is_terminal:
         console.width = WIDTH
     console.print(table_of(rows))
     console.print(CAVEAT, soft_wrap=True)
     write_files(args, rows)
-    return 0 if all(is_same for _, is_same, _ in checked) else 1
+    return 0 if all(each.is_same for each in tried) and not failed else 1
 
 
 def parse() -> argparse.Namespace:
@@ -64,9 +66,12 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("sessions", metavar="SESSION", nargs="+", type=Path, help="folder of a session, or of a mouse")
+    parser.add_argument(
+        "sessions", metavar="SESSION", nargs="+", type=Path, help="folder of a session, of a mouse, or of a data root"
+    )
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting to try; repeatable")
     parser.add_argument("--sweep", metavar="KEY=FROM:TO:STEP", help="try each value of a setting")
+    add_options(parser)
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write a row for each session and setting")
     parser.add_argument("--png", metavar="FILE", type=Path, help="draw what the settings would have changed")
     return parser.parse_args()
@@ -115,60 +120,20 @@ def apart_from_real(recordings: Sequence[Recorded], named: Sequence[Path]) -> tu
     return kept, [LeftOut(each.session.folder, f"not a real session: {what[id(each)]}") for each in apart]
 
 
-def try_all(
-    recorded: Recorded, tries: Sequence[Try], wanted: Sequence[RigSettings], bar: Progress
-) -> tuple[str, bool, list[Row]]:
-    """Check a session with its own settings, then run it with the others.
-
-    Returns
-    -------
-    sentence : str
-        How the check went.
-    is_same : bool
-        All rows were identical.
-    rows : list of Row
-    """
-    own, session = recorded.settings({}), recorded.session
-    boxes = [box for settings in (own, *wanted) for box in settings.light_boxes().values()]
-    task = bar.add_task(session.folder.name, total=len(tries) + 2)
-    recorded.read_patches(boxes, at(bar, task))
-    bar.update(task, completed=1)
-    found = first_difference(session, run_again(recorded, own, recorded.is_baseline), recorded.n_frames())
-    bar.advance(task)
-    rows = [recorded_row(session)]
-    for one, settings in zip(tries, wanted, strict=True):
-        rows.append(row_of(one.label, one.value, session, run_again(recorded, settings)))
-        bar.advance(task)
-    recorded.patches.clear()
-    return how_it_went(recorded, found), found is None, rows
+def try_all(folders: Sequence[Path], tries: Sequence[Try], where: Where) -> tuple[list[Tried], list[LeftOut]]:
+    """Run all sessions; return what they gave, and those that failed."""
+    if len(folders) == 1:
+        return [try_one(folders[0], tries)], []
+    results = for_each(partial(try_session, tries=tries), folders, where, "sessions")
+    found = [each.value for each in results if each.value is not None]
+    return found, [LeftOut(each.folder, each.reason) for each in results if each.reason]
 
 
-def at(bar: Progress, task: int) -> Callable[[float], None]:
-    """Return what shows the share of the frames that has been read."""
-    return lambda share: bar.update(task, completed=share)  # type: ignore[arg-type]
-
-
-def how_it_went(recorded: Recorded, found: Difference | None) -> str:
-    """Say whether the session with its own settings has the rows of the log."""
-    folder, n = recorded.session.folder, recorded.n_frames()
-    if found is None:
-        return f"{folder}: checked, the same settings give the same {n} rows, every column but the time"
-    where = f"on row {found.row} of {n}" if found.column != "number of rows" else f"after row {found.row}"
-    return (
-        f"{folder}: NOT THE SAME ROWS with the same settings: {found.column} is {found.now} {where}, and "
-        f"{found.logged} in the log{reason_for(recorded)}; do not trust the rows below"
-    )
-
-
-def reason_for(recorded: Recorded) -> str:
-    """Say why a session cannot be run again as it was, where that can be seen."""
-    frames = recorded.session.frames
-    if not len(frames):
-        return " (a recording without the times of its frames, as those of the original, cannot be repeated exactly)"
-    if recorded.session.of("log"):
-        return " (the disk was too slow: some frames were not stored)"
-    code = recorded.session.versions.get("code_version")
-    return f" (it was run with the code {code})" if code else ""
+def try_one(folder: Path, tries: Sequence[Try]) -> Tried:
+    """Run a session, and show how far it is."""
+    with progress_bar(BarColumn(), TaskProgressColumn()) as bar:
+        task = bar.add_task(folder.name, total=1.0)
+        return try_session(folder, tries, lambda share: bar.update(task, completed=share))
 
 
 def write_files(args: argparse.Namespace, rows: Sequence[Row]) -> None:
@@ -179,12 +144,6 @@ def write_files(args: argparse.Namespace, rows: Sequence[Row]) -> None:
     if args.png is not None:
         write_png(args.png, rows)
         console.print(f"written: {args.png}", soft_wrap=True)
-
-
-def progress_bar() -> Progress:
-    """Return a progress bar; nothing is shown where standard output is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ pytest.importorskip("jinja2", reason="'make setup-analysis' installs what report
 
 from analysis.mouse_page import Day, by_day, days_of, mouse_page, with_gaps
 from analysis.outcomes import outcomes_of
-from analysis.report import make
+from analysis.report_files import make
 from rig.errors import SettingsError
 from rig.files.reader import read_session
 from support.sessions import recorded, say_it_is_real

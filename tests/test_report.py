@@ -18,7 +18,7 @@ from analysis.checks import CHECKS, all_checks, judged
 from analysis.derived.maps import reward_maps
 from analysis.evidence import gather
 from analysis.frame_sample import brain_mask
-from analysis.report import make
+from analysis.report_files import make
 from analysis.session_page import figures_of, page_of
 from rig.errors import RigError, SettingsError
 from rig.files.reader import read_session

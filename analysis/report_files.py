@@ -1,0 +1,46 @@
+"""Which report a folder means, and writing it: of a session, or of a mouse over days."""
+
+from pathlib import Path
+
+import cv2
+
+from analysis.evidence import gather
+from analysis.mouse_page import REPORT, mouse_page, write_table
+from analysis.page import write_page
+from analysis.session_page import page_of, write_tables
+from analysis.sessions import is_session, sessions_of_mouse
+from rig.errors import SettingsError
+
+
+def make(path: Path, tables: bool) -> list[Path]:
+    """Make the report of a session, or of all sessions of a mouse; return what was written.
+
+    Raises
+    ------
+    SettingsError
+        There is no session.
+    """
+    if path.is_file() or is_session(path):
+        return report_of_session(path, tables)
+    if not path.is_dir():
+        raise SettingsError(f"{path}: there is no such folder; name a session, or the folder of a mouse")
+    if not sessions_of_mouse(path):
+        raise SettingsError(f"{path}: there is no session here; name the folder of a session, or that of a mouse")
+    return report_of_mouse(path, tables)
+
+
+def report_of_session(path: Path, tables: bool) -> list[Path]:
+    """Write the report of a session into its folder."""
+    cv2.setNumThreads(1)
+    evidence = gather(path)
+    folder = evidence.session.folder
+    page = page_of(evidence)
+    write_page(folder / REPORT, page)
+    return [folder / REPORT] + (write_tables(folder, evidence, page.checks) if tables else [])
+
+
+def report_of_mouse(path: Path, tables: bool) -> list[Path]:
+    """Write the report of a mouse over days into its folder."""
+    page, days = mouse_page(path)
+    write_page(path / REPORT, page)
+    return [path / REPORT] + ([write_table(path, days)] if tables else [])
