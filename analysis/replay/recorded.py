@@ -30,6 +30,7 @@ IN_MEMORY = {
 }
 OF_THE_RECORDING = frozenset({CAMERA, COMPUTER, FILES, LICK, PINS})
 OF_THE_POSE = frozenset({"pose", "dlc_model_path", "dlc_resize", "dlc_device"})
+SCRIPTS = frozenset({"cla_reward_punish_1roi.py", "cla_reward_punish_2roi.py", "cla_dlc_trials_speed.py"})
 READ_AT_ONCE = 256  # frames: opening the file takes longer than reading some
 MOST_BYTES = 2**29  # of ROIs kept in memory; larger ones are read again for each setting
 Images = Iterable[np.ndarray]
@@ -162,6 +163,11 @@ def open_recorded(folder: Path) -> Recorded:
         raise SettingsError(f"{folder}: there is no config.ini here that names its section, so its rule is not known")
     if not len(session):
         raise SettingsError(f"{folder}: {ROWS_FILE} is missing or has no row, so there is nothing to compare with")
+    script = str(session.attributes.get("script") or "")
+    if script and script not in SCRIPTS:
+        raise SettingsError(
+            f"{folder}: it was run by {script}, which is no script of this rig, so its rule is not known"
+        )
     section = section_of(session.folder / "config.ini")
     recorded = Recorded(session, experiment_of(session.folder / "config.ini", section), section)
     tracks = recorded.model.scene == "paws"
