@@ -18,6 +18,7 @@ import pytest
 import tables
 
 import helper as clh
+from rig.ending import AT_ONCE_AFTER_S
 from rig.files.frame_file import FrameFile, Header, extended
 from rig.files.reader import read_session
 from rig.files.rows import ROWS_FILE
@@ -429,7 +430,8 @@ def test_more_signals_during_the_closing_change_nothing(run, seed):
     try:
         folder = run.wait_for_rows(20)
         process.send_signal(signal.SIGINT)
-        while list(folder.glob("*.part")):
+        first_s = time.monotonic()
+        while list(folder.glob("*.part")) and time.monotonic() - first_s < AT_ONCE_AFTER_S - 1:
             time.sleep(moments.exponential(0.005))
             process.send_signal(moments.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
         output, _ = process.communicate(timeout=20)
