@@ -12,7 +12,7 @@ from analysis.frame_sample import brain_mask, brightness
 from analysis.outcomes import gives_water, threshold_column
 from analysis.replay.compare import different
 from rig.devices.image_check import roi_trouble
-from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.adaptive import open_threshold
 from rig.protocol.session_types import RULES
 from rig.protocol.trials import NONE
 from rig.settings.clmf import ClmfSettings
@@ -236,12 +236,8 @@ def threshold_by_the_rule(evidence: Evidence, settings: RigSettings, logged: np.
         need(again is not None, "no threshold was logged")
         assert again is not None
         return again
-    adaptive = AdaptiveThreshold(
-        float(logged[0]),
-        settings.frame_period_s(),
-        step=STEPS.get(settings.signal_column, 0.0),
-        enabled=settings.adaptive_threshold,
-    )
+    step = STEPS.get(settings.signal_column, 0.0)
+    adaptive = open_threshold(settings.adaptive_threshold, float(logged[0]), settings.frame_period_s(), step=step)
     # On the clock of the experiment, as the rig counted: half a period decides.
     times_s, rewards = evidence.session.row_times_s(), evidence.session.columns["reward"]
     after = [adaptive.update(time_s, reward) for time_s, reward in zip(times_s.tolist(), rewards.tolist(), strict=True)]

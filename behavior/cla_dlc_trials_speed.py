@@ -22,7 +22,7 @@ from rig.devices.pose import Pose, columns_of, open_pose
 from rig.ending import run
 from rig.options import prepare
 from rig.preflight import check_rig
-from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.adaptive import open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.tones import get_bins
 from rig.protocol.tracking import Stillness, Tracking
@@ -47,7 +47,7 @@ def run_session(
         Stillness(cfg.joint_history_sec, STILL_BELOW, period_s),
     )
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    adaptive = AdaptiveThreshold(speed_threshold, period_s, step=THRESHOLD_STEP, enabled=cfg.adaptive_threshold)
+    adaptive = open_threshold(cfg.adaptive_threshold, speed_threshold, period_s, step=THRESHOLD_STEP)
     tracked_speed, previous = 0.0, None
 
     for frame in rig.frames():

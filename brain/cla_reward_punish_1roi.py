@@ -21,7 +21,7 @@ from rig.books import Books, recording
 from rig.ending import run
 from rig.options import prepare
 from rig.preflight import check_rig
-from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.adaptive import open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.dff import RoiHistory
 from rig.protocol.tones import get_bins
@@ -37,7 +37,7 @@ THRESHOLD_STEP = 0.002  # ΔF/F; also the least that the threshold falls to
 def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books: Books) -> None:
     """Run one session, a pass of the loop for each frame."""
     trials, period_s, reward_threshold = rig.trials, cfg.frame_period_s(), cfg.reward_threshold
-    adaptive = AdaptiveThreshold(reward_threshold, period_s, step=THRESHOLD_STEP, enabled=cfg.adaptive_threshold)
+    adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
     runningImgQuROI = [RoiHistory(cfg.history_frames())]
 

@@ -21,7 +21,7 @@ from rig.books import Books, recording
 from rig.ending import run
 from rig.options import prepare
 from rig.preflight import check_rig
-from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.adaptive import open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.dff import RoiHistory
 from rig.protocol.roi_operation import RoiOperation
@@ -41,7 +41,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
     rule, runningImgQuROI = RoiOperation(cfg.roi_operation), [RoiHistory(cfg.history_frames()) for _ in rois]
     reward_threshold = cfg.reward_threshold
-    adaptive = AdaptiveThreshold(reward_threshold, period_s, step=THRESHOLD_STEP, enabled=cfg.adaptive_threshold)
+    adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
     for frame in rig.frames():
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):

@@ -68,6 +68,14 @@ def test_a_good_session_is_good_in_all_that_can_be_checked(recorded, kind):
     assert lights["signal recomputed"] == lights["rewards are crossings"] == "good"
 
 
+def test_a_staircase_is_run_again_and_checked(recorded):
+    evidence = gather(recorded("1roi", adaptive_threshold="staircase:0.7"))
+    assert len(np.unique(evidence.threshold)) > 2
+    assert light(evidence, "threshold")[0] == light(evidence, "tone as commanded")[0] == "good"
+    raised = changed(evidence, rew_threshold=evidence.threshold + 0.0001 * (np.arange(len(evidence.threshold)) > 50))
+    assert light(raised, "threshold")[0] == "bad"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_figure_is_drawn(recorded, kind, tmp_path):
     evidence = gather(recorded(kind))

@@ -62,6 +62,8 @@ BAD = [
     ("resolution", "0, 256", ["resolution = 0, 256", "greater than"]),
     ("awb_mode", "auto", ["awb_mode = auto", "'off'"]),
     ("adaptive_threshold", "perhaps", ["adaptive_threshold = perhaps", "boolean", "0, 1"]),
+    ("adaptive_threshold", "staircase", ["adaptive_threshold = staircase", "success rate that it is to reach", "0.7"]),
+    ("adaptive_threshold", "staircase:70", ["adaptive_threshold = staircase:70", "from 0.2 to 0.95"]),
     ("reward_threshold", "-0.1", ["reward_threshold = -0.1", "greater than 0", "ΔF/F"]),
     ("reward_threshold", "", ["reward_threshold is missing"]),
     ("seeds_mm", '{"M1": {"ML": 1', ["seeds_mm = ", "not valid JSON", "character"]),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helper import SessionType, get_freqs
-from rig.protocol.adaptive import AdaptiveThreshold
+from rig.protocol.adaptive import Staircase, open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.session_types import FREE_WATER, RULES, RandomWater
 from rig.protocol.tones import get_bins
@@ -195,7 +195,7 @@ def test_delay_of_one_second_is_framerate_frames():
 
 
 def adaptive_at_10_hz(value, *, step=0.002, enabled=True):
-    return AdaptiveThreshold(value, 0.1, step=step, enabled=enabled)
+    return open_threshold(enabled, value, 0.1, step=step)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,29 @@ def test_threshold_never_falls_below_one_step():
 def test_a_threshold_given_below_one_step_stays():
     low = adaptive_at_10_hz(0.001)
     assert [low.update(30.0 * n, 0) for n in range(3)] == [0.001] * 3
+
+
+@pytest.mark.parametrize("target", [0.3, 0.5, 0.7, 0.9])
+def test_a_staircase_finds_the_threshold_at_which_the_target_share_succeeds(target):
+    """A mouse whose chance of success falls with the threshold as a logistic curve, around 0.1."""
+    chance, rates = np.random.default_rng(0), []
+    for start in np.repeat([0.03, 0.1, 0.2], 20):
+        threshold = open_threshold(Staircase(target), start, 0.1, step=0.002)
+        won = []
+        for trial in range(260):
+            won.append(chance.random() < 1 / (1 + np.exp((threshold.value - 0.1) / 0.02)))
+            threshold.update(trial, SUCCESS if won[-1] else FAIL)
+        rates.append(np.mean(won[-140:]))
+    assert np.mean(rates) == pytest.approx(target, abs=0.03)
+    assert np.std(rates) < 0.06
+
+
+def test_a_staircase_moves_at_the_end_of_trials_only():
+    threshold = open_threshold(Staircase(0.75), 0.1, 0.1, step=0.002)
+    assert [threshold.update(n, 0) for n in range(1000)][-1] == 0.1
+    assert threshold.update(1000, SUCCESS) == 0.102
+    assert threshold.update(1001, FAIL) == 0.096
+    assert [threshold.update(n, FAIL) for n in range(40)][-1] == 0.002
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.integers(0, 1000))

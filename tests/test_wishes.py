@@ -88,7 +88,7 @@ def test_no_random_water_in_a_pause_and_no_burst_after_it(trials_of):
 
 
 def test_the_adaptive_threshold_stands_still_in_a_pause(trials_of):
-    trials, adaptive = trials_of(), AdaptiveThreshold(0.1, PERIOD_S, step=0.002, enabled=True)
+    trials, adaptive = trials_of(), AdaptiveThreshold(0.1, PERIOD_S, step=0.002)
     for step in play(trials, range(5, 400), frames=400):
         adaptive.update(step.time_s, 0)
     assert adaptive.value == 0.1, "30 s are over, but not those of the trials"

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import Self
 
 from helper import SessionType
+from rig.protocol.adaptive import Staircase
+from rig.protocol.session_types import RULES
 from rig.protocol.trials import Plan
 from rig.settings import original
 from rig.settings.fields import (
@@ -21,6 +23,7 @@ from rig.settings.fields import (
     TONE,
     TRIALS,
     WATER,
+    Adaptive,
     Box,
     Corner,
     FileName,
@@ -239,7 +242,12 @@ class RigSettings(CameraSettings):
     fail_rest_dur: float = setting(TRIALS, "rest after a failure", "s", 15.0, ge=0, le=86400)
     tail_dur: float = setting(TRIALS, "recorded at the very end, with the light off", "s", 0.0, ge=0, le=60)
     reward_delay: float = setting(TRIALS, "delay from the signal to its reward test", "s", 1.0, ge=0, le=86400)
-    adaptive_threshold: bool = setting(TRIALS, "let the threshold follow the rewards", "0, 1", False)
+    adaptive_threshold: Adaptive = setting(
+        TRIALS,
+        "let the threshold follow the rewards: 0 no, 1 as published, or steps towards a success rate",
+        "0, 1, staircase:TARGET",
+        False,
+    )
     max_frame_age_ms: float | None = setting(
         TRIALS,
         "a decision on an older frame gives no water and changes no tone; two frame periods if empty",
@@ -431,6 +439,11 @@ class RigSettings(CameraSettings):
             yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
         if self.report and (absent := [name for name in REPORT_NEEDS if importlib.util.find_spec(name) is None]):
             yield f"report = 1: {' and '.join(absent)} not installed; run 'make setup-analysis', or set report = 0"
+        if isinstance(self.adaptive_threshold, Staircase) and not RULES[self.session_type].ends_trial:
+            yield (
+                f"adaptive_threshold = {self.adaptive_threshold}: in {self.session_type.name} no trial "
+                "ends with success; set it to 0"
+            )
         if self.reward_s > self.max_valve_open_s:
             yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
         yield from self._summary_that_cannot_be()

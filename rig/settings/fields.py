@@ -5,7 +5,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WrapValidator
+from pydantic import ValidatorFunctionWrapHandler as Otherwise
+
+from rig.protocol.adaptive import Staircase
 
 ROOT = Path(__file__).resolve().parents[2]
 """The top folder of the code."""
@@ -107,6 +110,28 @@ SizeInMm = Annotated[tuple[Millimetres, Millimetres], BeforeValidator(split_comm
 PathText = Annotated[str, AfterValidator(check_path_text)]
 Folder = Annotated[Path, AfterValidator(expand_folder)]
 Model = Annotated[Path, AfterValidator(expand_model)]
+
+
+def read_adaptive(value: object, otherwise: Otherwise) -> object:
+    """Turn 'staircase:0.7' into a Staircase; anything else is 0 or 1."""
+    if isinstance(value, Staircase):
+        return value
+    if not isinstance(value, str) or not value.strip().lower().startswith("staircase"):
+        return otherwise(value)
+    try:
+        target = float(value.partition(":")[2])
+    except ValueError:
+        raise ValueError("a staircase needs the success rate that it is to reach, as in staircase:0.7") from None
+    return Staircase(target)
+
+
+def write_adaptive(value: bool | Staircase) -> bool | str:
+    """Return what stands in config.ini."""
+    return value if isinstance(value, bool) else str(value)
+
+
+Adaptive = Annotated[bool, WrapValidator(read_adaptive), PlainSerializer(write_adaptive)]
+"""0, 1 or staircase:TARGET; then it is a Staircase, although pydantic checks it as a bool."""
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = Annotated[tuple[int, int, int, int], BeforeValidator(split_commas)]
