@@ -5,11 +5,14 @@ import errno
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("pandas", reason="'make setup-analysis' installs what exports need")
+
+import pandas
 
 from analysis.exports import alf, dlc, stored_frames, wfield
 from analysis.exports.whole_files import whole_files
@@ -188,7 +191,6 @@ def test_lost_frames_shift_indices_and_not_numbers(session, tmp_path):
 
 
 def test_dlc_is_read_back_as_deeplabcut_does(session, tmp_path):
-    pandas = pytest.importorskip("pandas", reason="'make setup-analysis' installs what exports need")
     one = session("clmf")
     in_hdf5, in_csv = dlc.write(one, tmp_path, quiet)
     assert [in_hdf5.name, in_csv.name] == [f"image_streamDLC_simulated.{kind}" for kind in ("h5", "csv")]
@@ -212,7 +214,6 @@ def test_dlc_is_named_for_movie_and_model(session):
 
 
 def test_an_untracked_frame_keeps_what_was_measured(session, tmp_path):
-    pandas = pytest.importorskip("pandas", reason="'make setup-analysis' installs what exports need")
     one = session("clmf")
     unsure = one.columns["fl_r_likelihood"].copy()
     unsure[10:20] = 0.01
@@ -329,8 +330,6 @@ def test_a_baseline_has_frames_and_no_trials(session, tmp_path, to):
     ],
 )
 def test_the_wrong_experiment_is_a_sentence(session, tmp_path, to, kind, said):
-    if to is dlc:
-        pytest.importorskip("pandas", reason="'make setup-analysis' installs what exports need")
     with pytest.raises(SettingsError, match=said):
         to.write(session(kind), tmp_path / "out", quiet)
     assert not (tmp_path / "out").exists()
@@ -374,17 +373,10 @@ def test_an_hdf5_file_alone(session, tmp_path):
     assert written[0].parent == tmp_path / "wfield"
 
 
-def test_a_session_that_was_cut_short(cut_short, tmp_path):
-    one = read_session(cut_short)
-    written = wfield.write(one, tmp_path / "out", quiet)
-    n = min(len(one.images), len(one.frames))
-    assert len(colours(written[0])) == len(table(written[1])) == n > 0
-
-
-def test_without_pandas_it_is_a_sentence(session, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(RigError, match="run 'make setup-analysis'"):
-        dlc.write(session("clmf"), tmp_path / "out", quiet)
+@pytest.mark.parametrize("to", [wfield, dlc, alf])
+def test_a_session_that_was_cut_short_is_to_be_finished_first(cut_short, tmp_path, to):
+    with pytest.raises(SettingsError, match=rf"run python -m rig.commands.finish {cut_short}$"):
+        to.write(read_session(cut_short), tmp_path / "out", quiet)
     assert not (tmp_path / "out").exists()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.evidence import settings_of
-from analysis.exports.stored_frames import body_parts_of, clock_of, cortex_of
+from analysis.exports.stored_frames import body_parts_of, clock_of, cortex_of, refuse_unfinished
 from analysis.exports.whole_files import folder_of, save_array, save_csv, whole_files
 from analysis.outcomes import gives_water
 from rig.devices.water import dose_of
@@ -40,10 +40,11 @@ def write(session: Session, out: Path, progress: Callable[[float], None]) -> lis
     Raises
     ------
     SettingsError
-        The session has no frames, or nothing says when they were.
+        The session has no frames, nothing says when they were, or it has not been finished.
     RigError
         The files cannot be written.
     """
+    refuse_unfinished(session)
     is_cortex = not body_parts_of(session)
     arrays = {**(imaging(session) if is_cortex else camera(session)), **trials(session), **licks(session)}
     with whole_files(folder_of(session, out, "alf")) as files:

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from pandas import DataFrame, MultiIndex
 
-from analysis.exports.stored_frames import body_parts_of
+from analysis.exports.stored_frames import body_parts_of, refuse_unfinished
 from analysis.exports.whole_files import folder_of, whole_files
 from rig.devices.pose import columns_of
-from rig.errors import RigError, SettingsError
+from rig.errors import SettingsError
 from rig.files.reader import STREAM_FILE, Session
 from rig.files.rows import ROWS_FILE
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
 KEY = "df_with_missing"  # under which DeepLabCut keeps its table
 LEVELS = ("scorer", "bodyparts", "coords")
-MISSING = "this export needs more Python packages ({error}); run 'make setup-analysis'"
 
 
 def write(session: Session, out: Path, progress: Callable[[float], None]) -> list[Path]:
@@ -40,10 +36,11 @@ def write(session: Session, out: Path, progress: Callable[[float], None]) -> lis
     Raises
     ------
     SettingsError
-        No pose was logged.
+        No pose was logged, or the session has not been finished.
     RigError
-        pandas is missing, or the files cannot be written.
+        The files cannot be written.
     """
+    refuse_unfinished(session)
     scorer = scorer_of(session)
     table = table_of(session, scorer)
     name = Path(session.settings.get("video_file") or STREAM_FILE).stem + scorer
@@ -62,20 +59,14 @@ def scorer_of(session: Session) -> str:
     return f"DLC_{model or 'unknown'}"
 
 
-def table_of(session: Session, scorer: str) -> "DataFrame":
+def table_of(session: Session, scorer: str) -> DataFrame:
     """Return DeepLabCut's table: a row per stored frame, from 0; columns scorer, body part, and x, y (px), likelihood.
 
     Raises
     ------
     SettingsError
         No pose was logged.
-    RigError
-        pandas is missing.
     """
-    try:
-        from pandas import DataFrame, MultiIndex
-    except ImportError as error:
-        raise RigError(MISSING.format(error=error)) from None
     body_parts = body_parts_of(session)
     if not body_parts:
         raise SettingsError(

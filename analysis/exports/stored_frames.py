@@ -37,6 +37,14 @@ class Clock:
         return len(self.number)
 
 
+def refuse_unfinished(session: Session) -> None:
+    """Raise SettingsError for a session that runs, or was cut short: what it becomes is not yet known."""
+    if session.was_cut_short:
+        raise SettingsError(
+            f"{session.folder}: the session has not been finished; run python -m rig.commands.finish {session.folder}"
+        )
+
+
 def clock_of(session: Session, n_images: int) -> Clock:
     """Return number and time of each frame.
 
@@ -44,7 +52,7 @@ def clock_of(session: Session, n_images: int) -> Clock:
     ----------
     session : Session
     n_images : int
-        How many were stored.  A session that was cut short may have fewer times than frames, or more.
+        How many were stored; a damaged session may have fewer times than frames, or more.
 
     Raises
     ------

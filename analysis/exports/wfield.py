@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.exports.stored_frames import BLUE, GREEN, Clock, clock_of, cortex_of, slices
+from analysis.exports.stored_frames import BLUE, GREEN, Clock, clock_of, cortex_of, refuse_unfinished, slices
 from analysis.exports.whole_files import folder_of, save_array, save_csv, whole_files
 from rig.files.reader import TRIAL, Images, Session
 
@@ -36,10 +36,11 @@ def write(session: Session, out: Path, progress: Callable[[float], None]) -> lis
     Raises
     ------
     SettingsError
-        The session has no cortex in green and blue, or nothing says when its frames were.
+        The session has no cortex in green and blue, nothing says when its frames were, or it has not been finished.
     RigError
         The files cannot be written.
     """
+    refuse_unfinished(session)
     images = cortex_of(session)
     clock = clock_of(session, len(images))
     _, height, width, _ = images.shape

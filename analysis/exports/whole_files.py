@@ -3,7 +3,7 @@
 import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,7 @@ def whole_files(folder: Path) -> Iterator[Files]:
 def remove_empty(folders: Iterable[Path]) -> None:
     """Remove those of these folders that hold nothing, the inner ones first."""
     for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
+        with suppress(OSError):  # it holds something, or was never made
             folder.rmdir()
 
 
