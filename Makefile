@@ -7,6 +7,7 @@
 # make docs       makes a site of README.md and docs, in site/; dead links fail
 # make torture    every promise of the rig, many times (half an hour)
 # make test-picamera2   runs the real picamera2 on libcamera's virtual camera, where there is one: CONTRIBUTING.md, Tests
+# make test-readers   opens what analysis/export.py writes with wfield and ONE, which it installs (1.6 GB)
 # make bench      speed, next to what must be reached and a reference
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ CLMF_TESTS := .venv-clmf/ready-for-tests
 # Why CLMF cannot run here: on a Raspberry Pi, or where Python is too new for DeepLabCut-Live.
 NO_CLMF := $(shell PYTHON=$(PYTHON) tools/setup.sh no-clmf)
 
-.PHONY: setup setup-analysis setup-genicam run run-clmf test lint docs test-clnf test-clmf test-picamera2 torture bench
+.PHONY: setup setup-analysis setup-genicam run run-clmf test lint docs test-clnf test-clmf test-picamera2 test-readers torture bench
 
 setup:
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -85,6 +86,10 @@ torture: $(TESTS)
 test-picamera2: $(TESTS)
 	PYTHON=$(PYTHON) tools/virtual_camera.sh
 	$(VENV)/pytest -n 0 tests/test_picamera2.py
+
+test-readers: $(TESTS)
+	@PYTHON=$(PYTHON) tools/setup.sh readers
+	$(VENV)/pytest -n 0 tests/test_export_fields.py
 
 bench: $(READY) $(CLMF_READY)
 	$(VENV)/python benchmarks/bench.py

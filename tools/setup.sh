@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the rig needs: system packages (apt, with sudo where needed), .venv for CLNF, .venv-clmf for CLMF.
 # Harmless when repeated: what is there stays, and where nothing is missing, nothing is said.
-#     tools/setup.sh [clnf] [clmf] [analysis] [genicam] [docs] [tests]
+#     tools/setup.sh [clnf] [clmf] [analysis] [genicam] [docs] [readers] [tests]
 # Without a word: clnf, clmf where it can run, and analysis where this is no rig.  analysis: what reports need, in the
 # environments of CLNF and CLMF that there are.  docs: what makes the site of the documentation, in .venv-docs.
 # genicam: what industrial cameras need, added to those of .venv and .venv-clmf that are there, or made by the same call.
+# readers: programs of others that read what analysis/export.py writes, in .venv-readers.
 # tests: what only `make test` needs, for the parts named with it.
 #     tools/setup.sh no-clmf            prints why CLMF cannot run here; nothing where it can
 set -euo pipefail
@@ -54,7 +55,7 @@ check_python() {   # PART...: refuse what cannot run, before anything is downloa
 
 packages_for() {   # PART...: the system packages that they need, one a line
     local packages=(python3 python3-venv)
-    if [[ $* == docs ]]; then
+    if [[ $* == docs || $* == readers ]]; then
         printf '%s\n' "${packages[@]}"
         return
     fi
@@ -190,6 +191,13 @@ install_docs() {
     touch .venv-docs/ready
 }
 
+install_readers() {
+    if is_ready .venv-readers ready requirements-readers.txt; then return; fi
+    make_venv .venv-readers readers
+    pip_install .venv-readers requirements-readers.txt
+    touch .venv-readers/ready
+}
+
 install_analysis() {   # into each environment that there is: a session makes its report with its own Python
     local folder
     install_clnf
@@ -253,8 +261,8 @@ main() {
         case $part in
             no-clmf) why_not clmf; return ;;
             tests) tests=tests ;;
-            clnf | clmf | analysis | genicam | docs) parts+=("$part") ;;
-            *) echo "$0: there is no part '$part'; known are clnf, clmf, analysis, genicam, docs and tests" >&2; exit 2 ;;
+            clnf | clmf | analysis | genicam | docs | readers) parts+=("$part") ;;
+            *) echo "$0: there is no part '$part'; known are clnf, clmf, analysis, genicam, docs, readers and tests" >&2; exit 2 ;;
         esac
     done
     if ((${#parts[@]} == 0)); then mapfile -t parts < <(default_parts); fi
