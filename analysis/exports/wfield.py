@@ -60,7 +60,9 @@ def write_colours(path: Path, images: Images, n: int, progress: Callable[[float]
     """Write green and blue of the first n frames as they follow on each other, (n, 2, H, W) of PIXEL."""
     with path.open("wb") as file:
         for frames in slices(images, n, progress):
-            file.write(frames[..., [GREEN, BLUE]].transpose(0, 3, 1, 2).astype(PIXEL).tobytes())
+            pair = np.empty((len(frames), 2, *frames.shape[1:3]), PIXEL)
+            pair[:, 0], pair[:, 1] = frames[..., GREEN], frames[..., BLUE]
+            file.write(pair.data)
 
 
 def frame_rows(clock: Clock) -> Iterator[tuple[int, int, float]]:
