@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.csv_files import write_csv
 from analysis.derived.learning import counted
 from analysis.evidence import Evidence, gather
 from analysis.figures.spec import BLUE, GREEN, GREY, ORANGE, RED, grid
-from analysis.outcomes import Outcomes, minutes_of, outcomes_of, rewards_of
+from analysis.outcomes import Outcomes, minutes_of, outcomes_of, reward_ul, rewards_of
 from analysis.page import Cell, Page, Picture, Table, as_base64, new_drawing
-from analysis.session_page import reward_ul, write_csv
 from analysis.sessions import LeftOut, sessions_of_mouse, stands_in
 from rig.errors import SettingsError
 
@@ -91,7 +91,7 @@ def began(evidence: Evidence) -> date | None:
 
 def day_of(evidence: Evidence) -> Day:
     """Return what a session came to."""
-    session, ul = evidence.session, reward_ul(evidence)
+    session, ul = evidence.session, reward_ul(evidence.settings, evidence.session.folder)
     day, rewards = began(evidence), rewards_of(evidence.session)
     assert day is not None
     water = np.nan if ul is None else rewards * ul

@@ -1,12 +1,16 @@
 """What a session came to, in numbers: trials, successes, rewards, latency."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from rig.devices.water import dose_of
+from rig.errors import RigError
 from rig.files.reader import Session
 from rig.protocol.session_types import RULES
 from rig.protocol.trials import NONE, SUCCESS
+from rig.settings.common import RigSettings
 
 
 class Outcomes(NamedTuple):
@@ -58,6 +62,16 @@ def rewards_of(session: Session) -> int:
         return 0
     rows = int(np.count_nonzero(session.columns.get("reward", np.zeros(0)) == SUCCESS))
     return max(0, rows - len(session.of("water", "withheld")))
+
+
+def reward_ul(settings: RigSettings | None, folder: Path) -> float | None:
+    """Return the volume of a reward, µl; None where the valve was not calibrated, or the settings are not known."""
+    if settings is None:
+        return None
+    try:
+        return dose_of(settings, folder / "config.ini").ul
+    except RigError:  # these settings need a calibration, and it was not kept
+        return None
 
 
 def gives_water(session: Session) -> bool:

@@ -1,13 +1,12 @@
 """The report of one session: what stands on its page, and its tables as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from analysis.checks import BAD, FAIR, Check, all_checks
+from analysis.csv_files import exact, write_csv
 from analysis.derived.learning import counted, in_words
 from analysis.evidence import Evidence, Missing
 from analysis.figures.cortex import CORRELATION, IMAGE, MAPS
@@ -16,12 +15,9 @@ from analysis.figures.feedback import LICKS, THRESHOLDS, TONES
 from analysis.figures.paw import LEFT_RIGHT, PATH, TRACKING
 from analysis.figures.spec import Spec
 from analysis.figures.stability import STABILITY, TIMING
-from analysis.outcomes import Outcomes, minutes_of, outcomes_of, rewards_of
+from analysis.outcomes import Outcomes, minutes_of, outcomes_of, reward_ul, rewards_of
 from analysis.page import Page, draw_all
 from analysis.sessions import stands_in
-from rig.devices.water import dose_of
-from rig.disk import replace_file
-from rig.errors import RigError
 from rig.protocol.session_types import RULES
 from rig.settings.clmf import ClmfSettings
 
@@ -118,7 +114,7 @@ def big_numbers(evidence: Evidence, outcomes: Outcomes) -> list[tuple[str, str]]
         return [(f"{rewards}", "rewards at random"), (f"{outcomes.done}", "trials")]
     success = "-" if np.isnan(outcomes.success_rate) else f"{100 * outcomes.success_rate:.0f} %"
     numbers = [(success, f"success: {outcomes.successes} of {outcomes.done} trials")]
-    ul = reward_ul(evidence)
+    ul = reward_ul(evidence.settings, evidence.session.folder)
     numbers.append((f"{rewards}", "rewards") if ul is None else (f"{rewards * ul:.0f} µl", f"water: {rewards} rewards"))
     return numbers
 
@@ -133,16 +129,6 @@ def took_part(evidence: Evidence) -> str:
     if is_random(evidence) and not evidence.is_baseline:
         return "Rewards came at random, whatever the signal did."
     return in_words(trials_of(evidence), evidence.is_baseline)
-
-
-def reward_ul(evidence: Evidence) -> float | None:
-    """Return the volume of a reward, µl; None where the valve was not calibrated."""
-    if evidence.settings is None:
-        return None
-    try:
-        return dose_of(evidence.settings, evidence.session.folder / "config.ini").ul
-    except RigError:
-        return None
 
 
 def in_short(checks: Sequence[Check]) -> str:
@@ -163,28 +149,9 @@ def write_tables(folder: Path, evidence: Evidence, checks: Sequence[Check]) -> l
         A file cannot be written.
     """
     trials = trials_of(evidence)
-    rows = [[plain(trial[name]) for name in TRIAL_COLUMNS] for trial in trials]
+    rows = [[exact(trial[name]) for name in TRIAL_COLUMNS] for trial in trials]
     tables = {
         "report_trials.csv": (TRIAL_COLUMNS, rows),
         "report_checks.csv": (Check._fields, [list(check) for check in checks]),
     }
     return [write_csv(folder / name, columns, lines) for name, (columns, lines) in tables.items()]
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
-    """Write a CSV file, as a whole or not at all; return its path."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    try:
-        replace_file(path, text.getvalue().encode())
-    except OSError as error:
-        raise RigError(f"{path}: it cannot be written ({error.strerror})") from None
-    return path
-
-
-def plain(value: np.generic) -> str:
-    """Return a value of the trials as text; nothing for NaN."""
-    number = float(value)
-    return "" if np.isnan(number) else repr(number).removesuffix(".0")

@@ -21,7 +21,7 @@ from analysis.replay.recorded import Recorded, open_recorded
 from analysis.sessions import LeftOut, folders_of, stands_in
 from analysis.sweep import Try, tries_of
 from analysis.what_if_picture import refuse_without_matplotlib, write_png
-from analysis.what_if_rows import CAVEAT, Row, table_of, write_csv
+from analysis.what_if_rows import CAVEAT, Row, table_of, write_rows
 from analysis.what_if_session import Tried, try_session
 from rig.ending import run
 from rig.errors import SettingsError
@@ -139,7 +139,7 @@ def try_one(folder: Path, tries: Sequence[Try]) -> Tried:
 def write_files(args: argparse.Namespace, rows: Sequence[Row]) -> None:
     """Write what was asked for."""
     if args.csv is not None:
-        write_csv(args.csv, rows)
+        write_rows(args.csv, rows)
         console.print(f"written: {args.csv}", soft_wrap=True)
     if args.png is not None:
         write_png(args.png, rows)

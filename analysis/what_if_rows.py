@@ -1,6 +1,5 @@
 """What a session would have come to with other settings: one row per session and setting, and the table of them."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from rich.table import Table
 
+from analysis.csv_files import exact, write_csv
 from analysis.outcomes import Outcomes, outcomes_of
 from analysis.replay.compare import different
-from rig.errors import RigError
 from rig.files.reader import Session
 
 CAVEAT = (
@@ -100,7 +99,7 @@ def table_of(rows: Sequence[Row]) -> Table:
     return table
 
 
-def write_csv(path: Path, rows: Iterable[Row]) -> None:
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write a row for each session and setting; the last column says what the numbers are good for.
 
     Raises
@@ -108,16 +107,5 @@ def write_csv(path: Path, rows: Iterable[Row]) -> None:
     RigError
         The file cannot be written.
     """
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["session", "setting", *HEADINGS, "caveat"])
-            for row in rows:
-                writer.writerow([row.session, row.label, *map(exact, row.numbers().values()), CAVEAT])
-    except OSError as error:
-        raise RigError(f"--csv {path}: it cannot be written ({error.strerror})") from None
-
-
-def exact(value: float) -> str:
-    """Return a number unrounded, nothing for NaN."""
-    return "" if np.isnan(value) else repr(value).removesuffix(".0")
+    lines = [[row.session, row.label, *map(exact, row.numbers().values()), CAVEAT] for row in rows]
+    write_csv(path, ["session", "setting", *HEADINGS, "caveat"], lines)

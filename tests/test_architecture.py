@@ -92,6 +92,13 @@ def test_a_rig_runs_without_the_libraries_of_the_analysis(path):
     assert "matplotlib.pyplot" not in {name for name, _ in imports(parse(path))}, "it keeps figures, and opens windows"
 
 
+def test_no_file_next_to_a_script_hides_a_library():
+    """The folder of a script comes first on its path: `tables.py` there would be taken for PyTables."""
+    imported = {name.split(".")[0] for path in SOURCES for name, _ in imports(parse(path))}
+    next_to_scripts = {path.stem for room in ("analysis", "brain", "behavior") for path in (ROOT / room).iterdir()}
+    assert not next_to_scripts & (imported | sys.stdlib_module_names)
+
+
 def test_nothing_names_a_driver_but_the_settings_of_a_simulated_rig():
     """Drivers say what they are themselves; only `--simulate` and messages to the user name one."""
     for path in SOURCES:

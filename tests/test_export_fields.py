@@ -253,7 +253,9 @@ def test_alf_has_two_images_for_each_frame(session, tmp_path):
     found = loaded(folder)
     lights, times_s = found["imaging.imagingLightSource"], found["imaging.times"]
     assert (
-        times_s[lights == alf.GREEN].tolist() == times_s[lights == alf.BLUE].tolist() == one.frames["time_s"].tolist()
+        times_s[lights == alf.GREEN_ID].tolist()
+        == times_s[lights == alf.BLUE_ID].tolist()
+        == one.frames["time_s"].tolist()
     )
     assert lights[:4].tolist() == [0, 1, 0, 1], "green before blue, as in wfield's binary"
     text = (folder / "imagingLightSource.properties.htsv").read_text()

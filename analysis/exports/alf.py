@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.csv_files import as_csv
 from analysis.evidence import settings_of
-from analysis.exports.stored_frames import body_parts_of, clock_of, cortex_of, refuse_unfinished
-from analysis.exports.whole_files import folder_of, save_array, save_csv, whole_files
-from analysis.outcomes import gives_water
-from rig.devices.water import dose_of
-from rig.errors import SettingsError
+from analysis.exports.stored_frames import clock_of, cortex_of, frames_of_trials, refuse_unfinished
+from analysis.exports.whole_files import folder_of, save_array, whole_files
+from analysis.outcomes import gives_water, reward_ul
+from analysis.replay.recorded import body_parts_of
 from rig.files.reader import Session
 from rig.protocol.trials import SUCCESS
 from rig.settings.lab import Lab
 
-GREEN, BLUE = 0, 1  # channel_id, as the colours follow on each other in wfield's binary
+GREEN_ID, BLUE_ID = 0, 1  # channel_id, as the colours follow on each other in wfield's binary
 COLOURS = "widefield/imagingLightSource.properties.htsv"
 
 
@@ -51,7 +51,9 @@ def write(session: Session, out: Path, progress: Callable[[float], None]) -> lis
         for name, array in arrays.items():
             save_array(files.part(f"{name}.npy"), array)
         if is_cortex:
-            save_csv(files.part(COLOURS), ("channel_id", "wavelength", "color"), colours(session.lab), delimiter="\t")
+            files.part(COLOURS).write_bytes(
+                as_csv(("channel_id", "wavelength", "color"), colours(session.lab), delimiter="\t")
+            )
     progress(1)
     return files.written
 
@@ -61,7 +63,7 @@ def imaging(session: Session) -> dict[str, np.ndarray]:
     clock = clock_of(session, len(cortex_of(session)))
     return {
         "widefield/imaging.times": np.repeat(clock.time_s, 2),
-        "widefield/imaging.imagingLightSource": np.tile([GREEN, BLUE], len(clock)),
+        "widefield/imaging.imagingLightSource": np.tile([GREEN_ID, BLUE_ID], len(clock)),
     }
 
 
@@ -89,16 +91,15 @@ def trials(session: Session) -> dict[str, np.ndarray]:
 
 def rewards_ul(session: Session) -> np.ndarray | None:
     """Return the water for the outcome of each trial, µl; None where the valve was not calibrated."""
-    settings = settings_of(session.folder)
-    try:
-        ul = None if settings is None else dose_of(settings, session.folder / "config.ini").ul
-    except SettingsError:  # the calibration that these settings need was not kept
-        ul = None
+    ul = reward_ul(settings_of(session.folder), session.folder)
     if ul is None:
         return None
-    withheld = {event.frame for event in session.of("water", "withheld")}
-    last_frames = [session.columns["frame"][session.columns["trial"] == each][-1] for each in session.trials["number"]]
-    paid = (session.trials["outcome"] == SUCCESS) & ~np.isin(last_frames, list(withheld)) & gives_water(session)
+    withheld = [event.frame for event in session.of("water", "withheld")]
+    paid = (
+        (session.trials["outcome"] == SUCCESS)
+        & ~np.isin(frames_of_trials(session)[:, 1], withheld)
+        & gives_water(session)
+    )
     return np.where(paid, ul, 0.0)
 
 
@@ -111,5 +112,5 @@ def licks(session: Session) -> dict[str, np.ndarray]:
 
 def colours(lab: Lab) -> list[tuple[int, str, str]]:
     """Return a row for each colour: its channel, its wavelength (nm) where the lab says it, its name."""
-    known = {GREEN: ("Green", lab.green_excitation_nm), BLUE: ("Blue", lab.blue_excitation_nm)}
+    known = {GREEN_ID: ("Green", lab.green_excitation_nm), BLUE_ID: ("Blue", lab.blue_excitation_nm)}
     return [(channel, "" if nm is None else f"{nm:g}", name) for channel, (name, nm) in known.items()]

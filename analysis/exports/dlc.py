@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from pandas import DataFrame, MultiIndex
 
-from analysis.exports.stored_frames import body_parts_of, refuse_unfinished
+from analysis.exports.stored_frames import refuse_unfinished
 from analysis.exports.whole_files import folder_of, whole_files
-from rig.devices.pose import columns_of
+from analysis.replay.recorded import body_parts_of, pose_of
 from rig.errors import SettingsError
 from rig.files.reader import STREAM_FILE, Session
 from rig.files.rows import ROWS_FILE
@@ -73,6 +72,5 @@ def table_of(session: Session, scorer: str) -> DataFrame:
             f"{session.folder}: no pose was logged: {ROWS_FILE} is missing, or has no columns PART_x, PART_y, "
             "PART_likelihood, as those of CLMF have"
         )
-    pose = np.stack([session.columns[column] for column in columns_of(tuple(body_parts))], axis=1)
     columns = MultiIndex.from_product([[scorer], body_parts, ["x", "y", "likelihood"]], names=LEVELS)
-    return DataFrame(pose, columns=columns)
+    return DataFrame(pose_of(session).reshape(len(session), -1), columns=columns)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analysis.frame_sample import BLUE, GREEN
+from analysis.replay.recorded import body_parts_of
 from rig.errors import SettingsError
 from rig.files.reader import Images, Session
 from rig.files.rows import ROWS_FILE
 
 BYTES_AT_ONCE = 2**24
-BLUE, GREEN = 0, 1
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ def cortex_of(session: Session) -> Images:
     return images
 
 
-def body_parts_of(session: Session) -> list[str]:
-    """Return the body parts of the log, in its order; none in CLNF."""
-    ending = "_likelihood"
-    return [name.removesuffix(ending) for name in session.columns if name.endswith(ending)]
+def frames_of_trials(session: Session) -> np.ndarray:
+    """Return the numbers of the first and the last frame of each trial, (n_trials, 2)."""
+    number, trial = session.columns["frame"], session.columns["trial"]
+    return np.array([number[trial == each][[0, -1]] for each in session.trials["number"]])
 
 
 def slice_of(images: Images) -> int:

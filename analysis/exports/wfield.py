@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.exports.stored_frames import BLUE, GREEN, Clock, clock_of, cortex_of, refuse_unfinished, slices
-from analysis.exports.whole_files import folder_of, save_array, save_csv, whole_files
+from analysis.csv_files import as_csv
+from analysis.exports.stored_frames import Clock, clock_of, cortex_of, frames_of_trials, refuse_unfinished, slices
+from analysis.exports.whole_files import folder_of, save_array, whole_files
+from analysis.frame_sample import BLUE, GREEN
 from rig.files.reader import TRIAL, Images, Session
 
 PIXEL = np.dtype("uint16")  # as from the cameras that wfield was made for: its decomposition takes any file for that
@@ -46,13 +48,15 @@ def write(session: Session, out: Path, progress: Callable[[float], None]) -> lis
     _, height, width, _ = images.shape
     with whole_files(folder_of(session, out, "wfield")) as files:
         write_colours(files.part(f"frames_2_{height}_{width}_{PIXEL}.dat"), images, len(clock), progress)
-        save_csv(files.part(FRAMES), ("index", "number", "time_s"), frame_rows(clock))
-        save_csv(files.part(EVENTS), ("time_s", "index", "device", "value", "detail"), event_rows(session, clock))
+        files.part(FRAMES).write_bytes(as_csv(("index", "number", "time_s"), frame_rows(clock)))
+        files.part(EVENTS).write_bytes(
+            as_csv(("time_s", "index", "device", "value", "detail"), event_rows(session, clock))
+        )
         if len(session.trials):
-            bounds = trial_bounds(session, clock)
+            bounds = clock.index_of(frames_of_trials(session))
             save_array(files.part(ONSETS), trial_onsets(session.trials["number"], bounds))
             rows = [(*ends, *trial) for ends, trial in zip(bounds.tolist(), session.trials.tolist(), strict=True)]
-            save_csv(files.part(TRIALS), ("first_index", "last_index", *(TRIAL.names or ())), rows)
+            files.part(TRIALS).write_bytes(as_csv(("first_index", "last_index", *(TRIAL.names or ())), rows))
     return files.written
 
 
@@ -77,13 +81,6 @@ def event_rows(session: Session, clock: Clock) -> list[tuple[float, int, str, fl
         (event.time_s, i, event.device, event.value, event.detail)
         for event, i in zip(session.events, index.tolist(), strict=True)
     ]
-
-
-def trial_bounds(session: Session, clock: Clock) -> np.ndarray:
-    """Return the indices of the first and the last frame of each trial, (n_trials, 2)."""
-    number, trial = session.columns["frame"], session.columns["trial"]
-    ends = [number[trial == each][[0, -1]] for each in session.trials["number"]]
-    return clock.index_of(np.array(ends))
 
 
 def trial_onsets(numbers: np.ndarray, bounds: np.ndarray) -> np.ndarray:

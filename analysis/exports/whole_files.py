@@ -1,8 +1,7 @@
 """New files that appear under their names only when all of them are whole."""
 
-import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -99,11 +98,3 @@ def save_array(path: Path, array: np.ndarray) -> None:
     """Write an array in numpy's format; unlike `np.save`, without adding to the name."""
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
-
-
-def save_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
-    """Write a table in UTF-8, numbers unrounded."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.replay.devices import NoOutputs, RecordedCamera, RecordedLick, RecordedPose
-from analysis.replay.recorded import Recorded
+from analysis.replay.recorded import Recorded, pose_of
 from behavior import cla_dlc_trials_speed
 from brain import cla_reward_punish_1roi, cla_reward_punish_2roi
 from CameraFactory import CameraFactory
@@ -70,7 +70,7 @@ def run_again(recorded: Recorded, settings: RigSettings, as_baseline: bool = Fal
     rig = rig_in_memory(recorded, settings, camera, course)
     books: Any = MemoryBooks()
     if isinstance(settings, ClmfSettings):
-        dlc = RecordedPose(camera, recorded.body_parts, recorded.poses())
+        dlc = RecordedPose(camera, recorded.body_parts, pose_of(recorded.session))
         marks, (start_roi_manager, _) = PoseMarks(settings, dlc.body_parts), make_circles(settings)
         cla_dlc_trials_speed.run_session(settings, rig, dlc, start_roi_manager, marks, books)
     elif isinstance(settings, ClnfSettings):

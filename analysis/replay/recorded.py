@@ -69,8 +69,7 @@ class Recorded:
     @property
     def body_parts(self) -> tuple[str, ...]:
         """The body parts of the log, in its order; none in CLNF."""
-        ending = "_likelihood"
-        return tuple(name.removesuffix(ending) for name in self.session.columns if name.endswith(ending))
+        return body_parts_of(self.session)
 
     def settings(self, overrides: Mapping[str, str]) -> RigSettings:
         """Return the settings of the session with some of them changed.
@@ -84,11 +83,6 @@ class Recorded:
             refuse_what_was_recorded(self.model, key)
         in_memory = {key: value for key, value in IN_MEMORY.items() if key in self.model.model_fields}
         return load(self.model, self.session.folder / "config.ini", self.section, in_memory | dict(overrides))[0]
-
-    def poses(self) -> np.ndarray:
-        """Return the logged pose, (n_rows, n_parts, 3): x, y (px) and likelihood."""
-        columns = [self.session.columns[name] for name in columns_of(self.body_parts)]
-        return np.stack(columns, axis=1).reshape(len(self.session), len(self.body_parts), 3)
 
     def licks(self) -> np.ndarray:
         """Return for each row whether the spout was touched."""
@@ -148,6 +142,19 @@ class Recorded:
             return frames["number"][:n].tolist(), frames["time_s"][:n].tolist(), frames["age_s"][:n].tolist()
         period_s = self.session.frame_period_s()
         return list(range(n)), [i * period_s for i in range(n)], [0.0] * n
+
+
+def body_parts_of(session: Session) -> tuple[str, ...]:
+    """Return the body parts of the log, in its order; none in CLNF."""
+    ending = "_likelihood"
+    return tuple(name.removesuffix(ending) for name in session.columns if name.endswith(ending))
+
+
+def pose_of(session: Session) -> np.ndarray:
+    """Return the logged pose, (n_rows, n_parts, 3): x, y (px) and likelihood."""
+    body_parts = body_parts_of(session)
+    columns = [session.columns[name] for name in columns_of(body_parts)]
+    return np.stack(columns, axis=1).reshape(len(session), len(body_parts), 3)
 
 
 def open_recorded(folder: Path) -> Recorded:
