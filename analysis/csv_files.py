@@ -14,15 +14,16 @@ Rows = Iterable[Sequence[object]]
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Rows) -> Path:
-    """Write a table, as a whole or not at all; return its path.
+    """Write a table, as a whole or not at all; return its path.  What is no file, as /dev/stdout, is written to.
 
     Raises
     ------
     RigError
         The file cannot be written.
     """
+    write = replace_file if path.is_file() or not path.exists() else Path.write_bytes
     try:
-        replace_file(path, as_csv(columns, rows))
+        write(path, as_csv(columns, rows))
     except OSError as error:
         raise RigError(f"{path}: it cannot be written ({error.strerror})") from None
     return path

@@ -146,6 +146,11 @@ def test_a_mouse_gives_medians_and_ranges(recorded, what_if, tmp_path):
     assert int(rows[0]["done"]) == outcomes_of(read_session(folder)).done
 
 
+def test_the_rows_can_go_into_a_pipe(recorded, what_if):
+    done = finished(what_if(recorded("1roi"), "--csv", "/dev/stdout"))
+    assert "session,setting," in done.stdout
+
+
 def test_simulated_sessions_of_a_mouse_are_not_mixed_with_real_ones(recorded, what_if, tmp_path):
     mouse = tmp_path / "m1"
     real, simulated = (shutil.copytree(recorded("1roi"), mouse / name) for name in ("20260101000000", "20260102000000"))
