@@ -93,7 +93,7 @@ def subject_of(folder: Path) -> dict[str, str]:
 def running(rig: Rig) -> Iterator[None]:
     """Trigger and light on, and the camera from its first frame; on leaving, silence and all outputs low."""
     try:
-        rig.outputs.trigger.on()
+        rig.outputs.begin_session()
         rig.outputs.light.on()
         rig.camera.begin_session()  # last: the first frame must not have waited
         yield

@@ -24,7 +24,7 @@ class CameraError(RigError):
 
 
 class OutputError(RigError):
-    """Reward, fail, light or trigger cannot be driven."""
+    """An output pin cannot be driven."""
 
 
 class ToneError(RigError):
@@ -41,3 +41,7 @@ class PoseError(RigError):
 
 class LogError(RigError):
     """The session cannot be written to disk."""
+
+
+class AlignmentError(RigError):
+    """Edges that another machine recorded cannot be aligned with a session."""

@@ -31,12 +31,40 @@ class Event(NamedTuple):
     detail: str
 
 
+class SyncPulse(NamedTuple):
+    """A pulse for other machines, as it was driven.
+
+    Attributes
+    ----------
+    line : str
+        frame, trigger or barcode.
+    value : int
+        Number of the frame; the whole barcode that this pulse is a part of.
+    rose_s, fell_s : float
+        Monotonic clock of this machine.
+    """
+
+    line: str
+    value: int
+    rose_s: float
+    fell_s: float
+
+
 class Events:
-    """A list that every thread may append to."""
+    """Lists that every thread may append to.
+
+    Attributes
+    ----------
+    frame : int
+        The newest one; -1 before the session.
+    pulses : list of SyncPulse
+        In order of their end.
+    """
 
     def __init__(self) -> None:
         self.frame = -1
         self._events: list[Event] = []
+        self.pulses: list[SyncPulse] = []
 
     def add(self, device: str, value: float, detail: str = "", time_s: float | None = None) -> None:
         """Note that something happened now, or at `time_s` of the monotonic clock."""

@@ -140,7 +140,7 @@ class Rig:
         return bool(self._age_s(frame) <= self.options.settings.max_frame_age_s())
 
     def act(self, frame: Frame, step: Step, hz: float) -> Act:
-        """Do what a frame has decided: the tone first, then water and outputs.
+        """Do what a frame has decided: the tone first, then water and outputs; the pulse of the frame is last.
 
         Parameters
         ----------
@@ -159,6 +159,7 @@ class Rig:
         if step.goes_dark:
             self.outputs.light.off()
         acted_s = time.monotonic()
+        self.outputs.mark(frame.number)
         return Act(frame, step, self._age_s(frame), is_fresh, gave_water, self.tone.hz, self.lick.touched(), acted_s)
 
     def beat(self) -> None:
@@ -211,7 +212,7 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
             settings.tone, settings.tone_volume, events, settings.silence_limit_s(), settings.tone_device
         ) as tone,
         closing(open_lick(settings, events, tally)) as lick,
-        Outputs(settings, events) as outputs,  # opened last, so closed first
+        Outputs(settings, events, keeps_time(options)) as outputs,  # opened last, so closed first
     ):
         at_the_end.push(reporting(summaries, settings.report))  # last: no device is open then
         at_the_end.callback(print_summaries, summaries)
@@ -220,6 +221,11 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         if settings.outputs == "gpio":
             outputs.on_driven = water.driven
         yield Rig(options, options.trials, camera, outputs, tone, lick, water, window, events, tally, summaries)
+
+
+def keeps_time(options: Options[Any]) -> bool:
+    """Return whether frames come at the pace of a camera: those of a replay, or of --fast, were never now."""
+    return not (options.fast or options.replay_of)
 
 
 def reporting(summaries: Sequence[tuple[Mapping[str, str], Mapping[str, object]]], wanted: bool) -> Any:

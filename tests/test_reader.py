@@ -13,7 +13,7 @@ from rig.errors import SettingsError
 from rig.files.frame_file import FrameFile, Header
 from rig.files.metadata import ATTRIBUTES
 from rig.files.reader import TRIAL, Session, on_the_clock_of_frames, read_session
-from rig.files.session_tables import EVENT, FRAME
+from rig.files.session_tables import EVENT, FRAME, PULSE
 from support.checks import COLUMNS
 from support.places import SHORT
 from support.processes import command
@@ -505,5 +505,6 @@ def test_a_file_that_holds_no_frames_is_one_line(tmp_path, write, fragment, name
 def test_a_session_says_what_it_is_made_of():
     """The names that analyses rely on."""
     names = ["folder", "settings", "columns", "images", "frames", "events", "attributes", "was_cut_short", "missing"]
-    assert [field.name for field in fields(Session)] == names
+    assert [field.name for field in fields(Session)] == [*names, "sync"]
+    assert PULSE.names == ("line", "value", "rose_s", "fell_s")
     assert TRIAL.names == ("number", "start_s", "end_s", "outcome", "latency_s", "threshold", "tone")

@@ -109,6 +109,9 @@ class NoOutputs:
     def __init__(self) -> None:
         self.reward = self.fail = self.light = self.trigger = NoOutput()
 
+    def mark(self, _number: int) -> None:
+        """Give no pulse: the frames of a recording were never now."""
+
     def beat(self) -> float:
         """Return 0: nothing has gone low."""
         return 0.0

@@ -1,4 +1,4 @@
-"""Reward, fail, light and trigger.  `python -m rig.commands.outputs` tries them one by one."""
+"""The outputs and the lines for other machines.  `python -m rig.commands.outputs` tries them one by one."""
 
 import contextlib
 import select
@@ -15,7 +15,7 @@ from rig.devices.gpio import GpioPins, import_gpio
 from rig.devices.pin_lock import PinLock
 from rig.devices.pulse_watch import PulseWatch
 from rig.errors import OutputError
-from rig.events import Events
+from rig.events import Events, SyncPulse
 from rig.settings.common import RigSettings, is_i2s
 from rig.settings.fields import ROOT
 
@@ -99,10 +99,14 @@ class Outputs:
     settings : RigSettings
     events : Events
         Every command is noted here, and every edge with the time at which the guard drove it.
+    marks_frames : bool
+        The frames come at their own pace, so frame pulses and barcodes mean something; not so in a replay.
 
     Attributes
     ----------
     reward, fail, light, trigger : Output
+    by_name : dict of str to Output
+        All outputs that have a pin.
     on_driven : callable
         Is called, by another thread, with the seconds that the valve was open, and by how many pulses; replace it.
     dead, doubts : list of str
@@ -114,9 +118,13 @@ class Outputs:
         The pins cannot be had; later, from any command, the guard has died.
     """
 
-    def __init__(self, settings: RigSettings, events: Events) -> None:
-        self.reward, self.fail, self.light, self.trigger = (Output(name, self) for name in NAMES)
+    def __init__(self, settings: RigSettings, events: Events, marks_frames: bool = True) -> None:
+        self.by_name = {name: Output(name, self) for name in settings.pins()}
+        self.reward, self.fail, self.light, self.trigger = (self.by_name[name] for name in NAMES)
         self.events, self._settings = events, settings
+        self._has_frame_lines = marks_frames and bool(settings.frame_lines())
+        self._has_barcodes = marks_frames and settings.barcode_pin is not None
+        self._sends_barcodes = False
         self.dead: list[str] = []
         self.doubts: list[str] = []
         if settings.outputs == "gpio" and (trouble := shared_with_sound(settings)):
@@ -141,6 +149,8 @@ class Outputs:
             "--max-silence",
             str(settings.silence_limit_s()),
         ]
+        for name in settings.frame_lines():
+            command += ["--frame-pulse", f"{name}={settings.frame_pulse_s()}"]
         command += ["--realtime"] if settings.realtime else []
         command += ["--simulated"] if settings.outputs == "simulated" else []
         command += [f"{name}={pin}" for name, pin in settings.pins().items()]
@@ -174,6 +184,22 @@ class Outputs:
             self._pulsed.set()
         self.command(f"pulse {name} {seconds:.6f}")
 
+    def begin_session(self) -> None:
+        """Tell other machines that a session begins: by the trigger, unless that marks frames, and by barcodes."""
+        if self._settings.trigger_mode == "level":
+            self.trigger.on()
+        self._sends_barcodes = self._has_barcodes
+        self._send_barcodes()
+
+    def mark(self, number: int) -> None:
+        """Give a frame its pulse on the lines that have one for every frame."""
+        if self._has_frame_lines:
+            self.command(f"frame {number}")
+
+    def _send_barcodes(self) -> None:
+        if self._sends_barcodes:
+            self.command("barcodes")
+
     def beat(self) -> float:
         """Say that the loop is alive: once a frame.  Without it for `max_silence_s` the guard takes all pins low.
 
@@ -189,6 +215,7 @@ class Outputs:
         for output in (self.light, self.trigger):
             if output.is_on:
                 output.on()
+        self._send_barcodes()
         return silent_s
 
     def rest(self) -> None:
@@ -206,8 +233,9 @@ class Outputs:
 
     def all_off(self) -> None:
         """Drive every pin low, pulses included, and wait until it is done; OutputError if the guard cannot."""
-        for output in (self.reward, self.fail, self.light, self.trigger):
+        for output in self.by_name.values():
             output.is_on = False
+        self._sends_barcodes = False
         self._low.clear()
         self.command("all_off")
         if not self._low.wait(ANSWERS_WITHIN_S):
@@ -278,6 +306,9 @@ class Outputs:
             self.events.add(name, int(level), "driven", float(when_s))
             if name == "reward":
                 self._watch.edge(int(level), float(when_s))
+        elif kind == "synced":
+            name, value, rose_s, fell_s = rest.split()
+            self.events.pulses.append(SyncPulse(name, int(value), float(rose_s), float(fell_s)))
         elif kind in ("dead", "doubt"):
             (self.dead if kind == "dead" else self.doubts).append(rest)
             self.events.add("pins", 0, rest)

@@ -8,11 +8,14 @@ script dies, whatever killed it.  `rig.devices.outputs` starts it and speaks to 
     all_off                 every pin low, pulses included, and no beat is expected; answers `low`
     beat                    the loop is alive; from the first one on, all pins go low when none comes for a while
     rest                    no beat is expected for now
+    frame NUMBER            a pulse on every line that marks frames
+    barcodes                from now on a barcode every few seconds, until its pin is taken low
     ping                    answers `pong`
 
 It answers `dead SENTENCE` for every pin that does not drive, `doubt SENTENCE` where it cannot know, and `ready`.  Then
 `edge NAME LEVEL TIME` for every edge that it drove (monotonic clock, s), `silent TIME` when it took all pins low
-because no beat came, or `error SENTENCE` before it takes all pins low and ends.
+because no beat came, or `error SENTENCE` before it takes all pins low and ends.  Pulses for other machines, of `frame`
+and `barcodes`, are not edges: there is one `synced NAME VALUE ROSE FELL` for each when it has ended.
 """
 
 import argparse
@@ -27,7 +30,9 @@ from typing import Protocol
 
 from rig.devices import realtime
 from rig.devices.gpio import GpioPins
+from rig.devices.sync_lines import Barcodes, FrameLine, Wire
 
+BARCODE = "barcode"
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -64,16 +69,26 @@ class Guard:
         {output name: s}: an output named here, the valve, goes low this long after it went high, whatever is asked for.
     max_silence_s : float
         All pins go low when no beat has come for this time.
+    frame_pulses_s : dict, optional
+        {output name: s}: the lines that mark frames, and the length of their pulses.
     """
 
     def __init__(
-        self, pins: Pins, names: dict[str, int], max_open_s: dict[str, float], max_silence_s: float = math.inf
+        self,
+        pins: Pins,
+        names: dict[str, int],
+        max_open_s: dict[str, float],
+        max_silence_s: float = math.inf,
+        frame_pulses_s: dict[str, float] | None = None,
     ) -> None:
         self._pins, self._names, self._max_open_s = pins, names, max_open_s
         self._rose_s: dict[str, float] = {}
         self._ends_s: dict[str, float] = {}
         self._levels = dict.fromkeys(names, 0)
         self._max_silence_s, self._silent_at_s = max_silence_s, math.inf
+        self._frames = {name: FrameLine(self._wire(name), pulse_s) for name, pulse_s in (frame_pulses_s or {}).items()}
+        self._barcodes = {BARCODE: Barcodes(self._wire(BARCODE))} if BARCODE in names else {}
+        self._synced: dict[str, FrameLine | Barcodes] = {**self._frames, **self._barcodes}
         for pin in names.values():
             pins.claim(pin)
 
@@ -91,6 +106,14 @@ class Guard:
         if verb in ("beat", "rest"):
             self._silent_at_s = time.monotonic() + self._max_silence_s if verb == "beat" else math.inf
             return
+        if verb == "frame":
+            for line_of_frames in self._frames.values():
+                line_of_frames.mark(int(arguments[0]))
+            return
+        if verb == "barcodes":
+            for barcodes in self._barcodes.values():
+                barcodes.begin(time.monotonic())
+            return
         name = arguments[0]
         if verb == "off":
             self._lower(name)
@@ -106,7 +129,10 @@ class Guard:
             say(f"silent {now:.6f}")
         for name in [name for name, end_s in self._ends_s.items() if end_s <= now]:
             self._lower(name)
-        next_s = min(*self._ends_s.values(), self._silent_at_s, math.inf)
+        for synced in self._synced.values():
+            synced.drive_due(now)
+        dues_s = [synced.due_s() for synced in self._synced.values()]
+        next_s = min(*self._ends_s.values(), *dues_s, self._silent_at_s, math.inf)
         return max(0.0, next_s - now) if next_s < math.inf else None
 
     def all_low(self) -> None:
@@ -129,6 +155,8 @@ class Guard:
     def _lower(self, name: str) -> None:
         self._ends_s.pop(name, None)
         self._rose_s.pop(name, None)
+        if name in self._synced:
+            self._synced[name].cancel()
         self._drive(name, 0)
 
     def _drive(self, name: str, level: int) -> None:
@@ -136,6 +164,14 @@ class Guard:
         if level != self._levels[name]:
             self._levels[name] = level
             say(f"edge {name} {level} {time.monotonic():.6f}")
+
+    def _wire(self, name: str) -> Wire:
+        """Return a pin whose pulses are for other machines."""
+
+        def report(value: int, rose_s: float, fell_s: float) -> None:
+            say(f"synced {name} {value} {rose_s:.6f} {fell_s:.6f}")
+
+        return Wire(lambda level: self._pins.write(self._names[name], level), report)
 
 
 def open_pins(simulated: bool, numbering: str) -> Pins:
@@ -175,25 +211,31 @@ def end(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
+def seconds_of(pairs: list[str]) -> dict[str, float]:
+    """Return {name: s} of NAME=SECONDS."""
+    return {name: float(seconds) for name, seconds in (pair.split("=") for pair in pairs)}
+
+
 def main() -> int:
     """Own the pins until the input or a signal ends it."""
     parser = argparse.ArgumentParser(description="Owns the output pins; started by rig.devices.outputs.")
     parser.add_argument("--simulated", action="store_true")
     parser.add_argument("--numbering", default="BCM")
     parser.add_argument("--max-open", action="append", default=[], metavar="NAME=SECONDS")
+    parser.add_argument("--frame-pulse", action="append", default=[], metavar="NAME=SECONDS")
     parser.add_argument("--max-silence", type=float, default=math.inf, metavar="SECONDS")
     parser.add_argument("--realtime", action="store_true")
     parser.add_argument("pins", nargs="+", metavar="NAME=PIN")
     args = parser.parse_args()
     names = {name: int(pin) for name, pin in (pair.split("=") for pair in args.pins)}
-    max_open_s = {name: float(seconds) for name, seconds in (pair.split("=") for pair in args.max_open)}
+    max_open_s, frame_pulses_s = seconds_of(args.max_open), seconds_of(args.frame_pulse)
     for number in ENDING:
         signal.signal(number, end)
     if args.realtime:
         realtime.ask(realtime.GUARD)
     try:
         pins = open_pins(args.simulated, args.numbering)
-        guard = Guard(pins, names, max_open_s, args.max_silence)
+        guard = Guard(pins, names, max_open_s, args.max_silence, frame_pulses_s)
     except Exception as error:
         say(f"error {error}")
         return 1

@@ -1,4 +1,4 @@
-"""Finishing a session: /frames, /events and the attributes go into the HDF5 file, and the files next to it go away.
+"""Finishing a session: tables and attributes go into the HDF5 file, and the files next to it go away.
 
 HDF5 does not report every write that fails, as at a file-size limit.  So nothing is believed here: HDF5 writes into a
 scratch file, whose bytes are then written by us; they are synced, read back and compared with the parts.  Only then are
@@ -41,7 +41,19 @@ from rig.files.hdf5 import refuse_file, said_by
 from rig.files.owner import is_alive, this_process
 from rig.files.reader import refuse_foreign_file
 from rig.files.rows import ROWS_FILE, count_rows
-from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, beats, whole_records
+from rig.files.session_tables import (
+    ABOUT,
+    EVENT,
+    EVENTS,
+    FRAME,
+    FRAMES,
+    PULSE,
+    PULSES,
+    SYNC_VERSION,
+    about_of,
+    beats,
+    whole_records,
+)
 
 CLAIM = "finishing"  # while a program finishes a session
 ABANDONED_AFTER_S = 60.0  # a claim of another computer; finishing takes less
@@ -60,12 +72,15 @@ class Parts(NamedTuple):
     attributes : dict
     counted : int
         Frames of which there are both a row and a record.
+    pulses : structured array or None
+        /sync; None in a session without lines for other machines.
     """
 
     frames: np.ndarray
     events: np.ndarray
     attributes: dict[str, Any]
     counted: int
+    pulses: np.ndarray | None = None
 
 
 def finish(folder: Path) -> None:
@@ -85,7 +100,7 @@ def finish(folder: Path) -> None:
 
 
 def join(folder: Path, more_attributes: dict[str, Any]) -> None:
-    """Put /frames, /events and the attributes into the HDF5 file, and remove the files next to it.
+    """Put /frames, /events, /sync and the attributes into the HDF5 file, and remove the files next to it.
 
     Whoever calls holds the lock of the session.
 
@@ -102,7 +117,7 @@ def join(folder: Path, more_attributes: dict[str, Any]) -> None:
                 join_parts(folder, stream, about["attributes"] | more_attributes)
             elif kept_header(stream).exists() or not is_joined(stream):
                 raise LogError(f"{FRAMES} is missing")
-            for name in (FRAMES, EVENTS, ABOUT):
+            for name in (FRAMES, EVENTS, PULSES, ABOUT):
                 (folder / name).unlink(missing_ok=True)
     except (OSError, ValueError, tables.HDF5ExtError, tables.NodeError, LogError) as error:
         raise LogError(f"{folder}: the files cannot be finished: {reason(error)}; {how_to_repair(folder)}") from None
@@ -125,7 +140,8 @@ def join_parts(folder: Path, stream: Path, attributes: dict[str, Any]) -> None:
     frames, events = whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT)
     counted = min(len(frames), count_rows(folder / ROWS_FILE))
     order = np.argsort(events["time_s"], kind="stable")  # np.sort would order those of the same time by their words
-    parts = Parts(frames, events[order], attributes, counted)
+    pulses = whole_records(folder / PULSES, PULSE) if SYNC_VERSION in attributes else None
+    parts = Parts(frames, events[order], attributes, counted, pulses)
     contents = contents_to_trust(folder, stream, counted)
     refuse_file(stream)  # PyTables opens it next
     if contents.n > counted:
@@ -181,7 +197,7 @@ def add_tables(stream: Path, contents: Contents, parts: Parts) -> None:
     size, page = stream.stat().st_size, bytearray(first_page(stream))
     # Frames that are not counted yet may lie behind the others: they stay.
     at = max(contents.end, contents.end_of_frames(size, parts.counted))
-    needed = at + parts.frames.nbytes + parts.events.nbytes + TABLES_OVERHEAD
+    needed = at + parts.frames.nbytes + parts.events.nbytes + nbytes_of(parts.pulses) + TABLES_OVERHEAD
     limit, name = largest_file(stream.parent)
     if needed > limit:
         raise OSError(errno.EFBIG, f"the file would be larger than {name} allows")
@@ -200,6 +216,11 @@ def add_tables(stream: Path, contents: Contents, parts: Parts) -> None:
         raise
 
 
+def nbytes_of(table: np.ndarray | None) -> int:
+    """Return the size of a table, bytes."""
+    return 0 if table is None else table.nbytes
+
+
 def with_tables(page: bytes, end: int, n: int, parts: Parts) -> tuple[bytes, bytes]:
     """Let HDF5 add the tables to a file with this first page and no frames; return its new page, and what it appended.
 
@@ -216,6 +237,8 @@ def with_tables(page: bytes, end: int, n: int, parts: Parts) -> tuple[bytes, byt
         with tables.open_file(str(scratch), "a") as file:
             file.create_table("/", "frames", parts.frames[:n], "one row per frame (s)")
             file.create_table("/", "events", parts.events, "what happened when (s)")
+            if parts.pulses is not None:
+                file.create_table("/", "sync", parts.pulses, "pulses for other machines (s)")
             for name, value in parts.attributes.items():
                 file.root._v_attrs[name] = value
         check(scratch, n, parts)
@@ -240,6 +263,7 @@ def check(path: Path, n: int, parts: Parts) -> None:
                 "frames": len(root.raw_images) == n,
                 "/frames": root.frames[:].tobytes() == parts.frames[:n].tobytes(),
                 "/events": root.events[:].tobytes() == parts.events.tobytes(),
+                "/sync": parts.pulses is None or root.sync[:].tobytes() == parts.pulses.tobytes(),
                 "attributes": all(str(root._v_attrs[name]) == str(value) for name, value in parts.attributes.items()),
             }
     except (tables.HDF5ExtError, tables.NodeError, KeyError, AttributeError, ValueError, OSError) as error:

@@ -27,7 +27,7 @@ from rig.files.frame_file import FrameFile, Header
 from rig.files.ledger import Ledger
 from rig.files.movie import Movie
 from rig.files.rows import ROWS_FILE, RowFile
-from rig.files.session_tables import ABOUT, GrowingTables
+from rig.files.session_tables import ABOUT, SYNC_NOW, SYNC_VERSION, GrowingTables
 from rig.files.summary import FIRST_FRAMES, Times, add_summary_row, summarize
 from rig.files.versions import versions
 from rig.protocol.tally import Tally
@@ -41,6 +41,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Item = tuple[np.ndarray, str, tuple[float, ...]]
 """Of the writer's queue: image, row of VideoTimestamp.txt, record of /frames."""
+
+
+def sync_version(settings: RigSettings) -> dict[str, str]:
+    """Return the attribute of sessions with lines for other machines: which version their table has."""
+    has_lines = settings.frame_lines() or settings.barcode_pin is not None
+    return {SYNC_VERSION: SYNC_NOW} if has_lines else {}
 
 
 class SessionLog:
@@ -88,13 +94,13 @@ class SessionLog:
         self.ended_by = ""
         self.notes: dict[str, int | float | str] = {}
         self._times = Times()
-        self._events_stored = 0
+        self._events_stored = self._pulses_stored = 0
         self._error: LogError | None = None
         self._closed = False
         width, height = settings.resolution
         self._shape = (height, width, 3)
         self._queue: queue.Queue[Item | None] = queue.Queue(max(16, BUFFER_BYTES // (height * width * 3)))
-        attributes = about.attributes() | versions()
+        attributes = about.attributes() | versions() | sync_version(settings)
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.folder, self._began = make_folder(settings.data_root, about.mouse_id)
         self._made = self.folder.stat()
@@ -107,7 +113,7 @@ class SessionLog:
             raise LogError(f"no session can be stored in {self.folder} ({error.strerror})") from None
         self._on_disk_until_s = time.monotonic()
         self._longest_unsynced_s = 0.0
-        self._syncing = ThreadPoolExecutor(5, "sync")  # as many as there are files to sync
+        self._syncing = ThreadPoolExecutor(6, "sync")  # as many as there are files to sync
         self._writer = threading.Thread(target=self._write_all, name="session log", daemon=True)
         self._writer.start()
 
@@ -262,7 +268,8 @@ class SessionLog:
         self._check_folder()
         self._store_events()
         files = (
-            self._rows.sync, self._tables.sync_frames, self._tables.sync_events, self._stream.sync, self.ledger.store
+            self._rows.sync, self._tables.sync_frames, self._tables.sync_events, self._tables.sync_pulses,
+            self._stream.sync, self.ledger.store,
         )  # fmt: skip
         for waiting in [self._syncing.submit(sync) for sync in files]:
             waiting.result()
@@ -282,6 +289,9 @@ class SessionLog:
         events = self._events.since(self._events_stored)
         self._tables.add_events(events)
         self._events_stored += len(events)
+        pulses = self._events.pulses[self._pulses_stored :]
+        self._tables.add_pulses(pulses)
+        self._pulses_stored += len(pulses)
 
     def _explain(self, error: Exception) -> LogError:
         """Say in words what has failed; `close` adds what is kept."""

@@ -18,11 +18,24 @@ import numpy as np
 import helper
 from rig.errors import SettingsError
 from rig.events import PAUSE_BEGINS
+from rig.files.alignment import Alignment, align
+from rig.files.clocks import experiment_s
 from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
 from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
-from rig.files.session_tables import ABOUT, EVENT, EVENTS, FRAME, FRAMES, about_of, whole_records
+from rig.files.session_tables import (
+    ABOUT,
+    EVENT,
+    EVENTS,
+    FRAME,
+    FRAMES,
+    PULSE,
+    PULSES,
+    SYNC_VERSION,
+    about_of,
+    whole_records,
+)
 from rig.files.subject import SUBJECT_FILE, read_lab, read_subject, read_weights_g
 from rig.settings.lab import Lab, Subject
 from rig.settings.original import with_session
@@ -30,6 +43,8 @@ from rig.settings.original import with_session
 STREAM_FILE = "image_stream.hdf5"
 READ_AT_ONCE = 16  # frames, while iterating
 INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked"})
+TABLES = (("frames", FRAMES, FRAME), ("events", EVENTS, EVENT), ("sync", PULSES, PULSE))
+"""Their names in the HDF5 file, the files that they grow in, and their types."""
 TRIAL = np.dtype(
     [("number", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("outcome", "i8"), ("latency_s", "f8"), ("threshold", "f8"),
      ("tone", "?")]
@@ -133,6 +148,9 @@ class Session:
         It ended without its files being finished, or is still running.
     missing : list of str
         What this session does not have, in words.
+    sync : structured array (n_pulses,)
+        Of dtype PULSE: line, value, rose_s, fell_s of each pulse for other machines, on the clock of
+        `frames["captured_s"]`.  Empty where there was no line for them.
     """
 
     folder: Path
@@ -144,6 +162,7 @@ class Session:
     attributes: dict[str, Any]
     was_cut_short: bool
     missing: list[str] = field(default_factory=list)
+    sync: np.ndarray = field(default_factory=lambda: np.zeros(0, PULSE))
 
     def __len__(self) -> int:
         """Return the number of rows of VideoTimestamp.txt."""
@@ -152,6 +171,38 @@ class Session:
     def of(self, device: str, detail: str = "") -> list[Event]:
         """Return the events of a device whose detail begins with `detail`."""
         return [event for event in self.events if event.device == device and event.detail.startswith(detail)]
+
+    def align(self, rising: Any, falling: Any = None) -> Alignment:
+        """Find the map between the clock of another machine and that of this session.
+
+        Parameters
+        ----------
+        rising : array (n,)
+            When the other machine saw rising edges, by its own clock, s: of the line that marks frames (frame_pin, or
+            the trigger with trigger_mode = frames); of the barcode line where `falling` is given.  Edges may be
+            missing or too many, and the recording may begin late, end early, or go over several sessions.
+        falling : array (m,), optional
+            The falling edges of the barcode line.
+
+        Returns
+        -------
+        Alignment
+            `to_session(times)`, `to_other(times)`, and how good they are.
+
+        Raises
+        ------
+        AlignmentError
+            The edges are not certain to be those of this session.
+        """
+        return align(self.sync, self.attributes.get(SYNC_VERSION), self.frames, rising, falling)
+
+    @property
+    def barcodes(self) -> dict[int, float]:
+        """{barcode: when it began, on the clock of the experiment, s}, in order of time."""
+        rows = self.sync[self.sync["line"] == b"barcode"]
+        _, first = np.unique(rows["value"], return_index=True)
+        rows = rows[np.sort(first)]
+        return dict(zip(rows["value"].tolist(), experiment_s(rows["rose_s"], self.frames).tolist(), strict=True))
 
     @property
     def versions(self) -> dict[str, str]:
@@ -271,14 +322,14 @@ def read_session(folder: str | Path) -> Session:
     if not stream.is_file() and not rows.is_file():
         raise SettingsError(f"{folder}: there is no session here, neither {ROWS_FILE} nor {stream.name}")
     images = Images(stream) if stream.is_file() else None
-    frames, raw_events, attributes, was_cut_short = read_tables(path, stream)
+    (frames, raw_events, pulses), attributes, was_cut_short = read_tables(path, stream)
     if not len(frames):
         missing.append("/frames: the times of the frames")
     if not len(raw_events):
         missing.append("/events: what happened when")
     events = on_the_clock_of_frames(raw_events, frames)
     columns = with_our_names(read_rows(rows))
-    return Session(path, settings, columns, images, frames, events, attributes, was_cut_short, missing)
+    return Session(path, settings, columns, images, frames, events, attributes, was_cut_short, missing, pulses)
 
 
 def read_settings(path: Path) -> dict[str, str]:
@@ -314,19 +365,25 @@ def typed(name: str, texts: list[str]) -> np.ndarray:
     return np.array(texts, str)
 
 
-def read_tables(folder: Path, stream: Path) -> tuple[np.ndarray, np.ndarray, dict[str, Any], bool]:
-    """Return /frames, /events, the attributes, and whether the session was cut short (then from the `*.part` files)."""
+def read_tables(folder: Path, stream: Path) -> tuple[tuple[np.ndarray, ...], dict[str, Any], bool]:
+    """Return /frames, /events and /sync, the attributes, and whether the session was cut short (`*.part` files)."""
     if (attributes := read_about(folder)) is not None:
         with contextlib.suppress(FileNotFoundError):  # also of a session that is being finished right now
-            return whole_records(folder / FRAMES, FRAME), whole_records(folder / EVENTS, EVENT), attributes, True
-    frames, events, stored = np.zeros(0, FRAME), np.zeros(0, EVENT), {}
+            tables = tuple(whole_records(folder / part, dtype) for _, part, dtype in TABLES[:2])
+            return (*tables, pulses_of(folder, attributes)), attributes, True
+    found, stored = tuple(np.zeros(0, dtype) for _, _, dtype in TABLES), {}
     if stream.is_file():
         with opened(stream) as file:
-            frames, events = with_fields(file, "frames", FRAME), with_fields(file, "events", EVENT)
+            found = tuple(with_fields(file, name, dtype) for name, _, dtype in TABLES)
             stored = plain_attributes(file)
-    if attributes is None or len(frames):
-        return frames, events, stored, False
-    return (*rest_of_parts(folder), attributes, True)
+    if attributes is None or len(found[0]):
+        return found, stored, False
+    return rest_of_parts(folder), attributes, True
+
+
+def pulses_of(folder: Path, attributes: dict[str, Any]) -> np.ndarray:
+    """Return the pulses of a session that was cut short; none where it had no lines for other machines."""
+    return whole_records(folder / PULSES, PULSE) if SYNC_VERSION in attributes else np.zeros(0, PULSE)
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
@@ -347,13 +404,12 @@ def refuse_foreign_file(folder: Path) -> None:
             raise SettingsError(f"{folder / ABOUT} names the file {name}, which is not in this folder")
 
 
-def rest_of_parts(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frames and the events of a session that was cut short and has lost one of its two tables."""
-    found = []
-    for name, dtype in ((FRAMES, FRAME), (EVENTS, EVENT)):
-        exists = (folder / name).is_file()
-        found.append(whole_records(folder / name, dtype) if exists else np.zeros(0, dtype))
-    return found[0], found[1]
+def rest_of_parts(folder: Path) -> tuple[np.ndarray, ...]:
+    """Return the tables of a session that was cut short and has lost one of them, which is empty then."""
+    return tuple(
+        whole_records(folder / part, dtype) if (folder / part).is_file() else np.zeros(0, dtype)
+        for _, part, dtype in TABLES
+    )
 
 
 def with_fields(file: h5py.File, name: str, dtype: np.dtype[Any]) -> np.ndarray:
@@ -369,19 +425,8 @@ def with_fields(file: h5py.File, name: str, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def on_the_clock_of_frames(events: np.ndarray, frames: np.ndarray) -> list[Event]:
-    """Return the events in order of time, on the clock of the frames.
-
-    Events carry the monotonic clock of the computer.  Each frame has both times, `captured_s` and `time_s`; between
-    frames time is interpolated, and before the first and after the last the clocks run alike.
-    """
-    times_s = events["time_s"]
-    if len(frames):
-        captured_s, frame_s = frames["captured_s"], frames["time_s"]
-        order = np.argsort(captured_s, kind="stable")
-        captured_s, frame_s = captured_s[order], frame_s[order]
-        inside = np.interp(times_s, captured_s, frame_s)
-        before, after = np.minimum(times_s - captured_s[0], 0), np.maximum(times_s - captured_s[-1], 0)
-        times_s = inside + before + after
+    """Return the events, which carry the monotonic clock, in order of time and on the clock of the frames."""
+    times_s = experiment_s(events["time_s"], frames)
     found = [
         Event(float(time_s), int(e["frame"]), text(e["device"]), float(e["value"]), text(e["detail"]))
         for time_s, e in zip(times_s, events, strict=True)

@@ -1,4 +1,4 @@
-"""/frames and /events: kept next to image_stream.hdf5 while it grows, and joined into it at the end.
+"""/frames, /events and /sync: kept next to image_stream.hdf5 while it grows, and joined into it at the end.
 
 A session that was cut short is joined afterwards: by the next session of the rig, or by hand with
 `python -m rig.commands.finish FOLDER`.
@@ -15,19 +15,23 @@ from typing import Any
 import numpy as np
 
 from rig.disk import append_whole, sync
-from rig.events import Event
+from rig.events import Event, SyncPulse
 from rig.files.owner import SILENT_AFTER_S, is_alive, this_process
 
 # Time on the clock of the experiment; of capture (monotonic clock); age at decision; time of output (monotonic clock).
 FRAME = np.dtype([("number", "i8"), ("time_s", "f8"), ("captured_s", "f8"), ("age_s", "f8"), ("output_s", "f8")])
 # Text is UTF-8.
 EVENT = np.dtype([("time_s", "f8"), ("frame", "i8"), ("device", "S16"), ("value", "f8"), ("detail", "S120")])
-FRAMES, EVENTS, ABOUT = "frames.part", "events.part", "about.part"
+# Line; number of the frame, or the barcode; monotonic clock.
+PULSE = np.dtype([("line", "S8"), ("value", "i8"), ("rose_s", "f8"), ("fell_s", "f8")])
+FRAMES, EVENTS, PULSES, ABOUT = "frames.part", "events.part", "sync.part", "about.part"
+SYNC_VERSION, SYNC_NOW = "sync_version", "1"
+"""The attribute that says what a row of /sync means, and its value; sessions without such lines have neither."""
 CUT_SHORT = "cut short; joined afterwards"
 
 
 class GrowingTables:
-    """The two tables while the session runs: records appended to two files next to the frames.
+    """The tables while the session runs: records appended to files next to the frames.
 
     Parameters
     ----------
@@ -36,7 +40,7 @@ class GrowingTables:
     stream_name : str
         Of the HDF5 file.
     attributes : dict
-        What the finished file says about the session.
+        What the finished file says about the session; with SYNC_VERSION among them there is a table of pulses.
     """
 
     def __init__(self, folder: Path, stream_name: str, attributes: dict[str, str]) -> None:
@@ -44,11 +48,12 @@ class GrowingTables:
         about = {"stream": stream_name, "attributes": attributes, "owner": this_process()}
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
         sync(folder / ABOUT)
-        self._files = [open_new(folder / name) for name in (FRAMES, EVENTS)]
+        names = (FRAMES, EVENTS, PULSES) if SYNC_VERSION in attributes else (FRAMES, EVENTS)
+        self._files = [open_new(folder / name) for name in names]
         # Held as long as this process lives: nobody takes a running session for one that was cut short.
         with contextlib.suppress(OSError):  # a share without locks; there the beat tells
             fcntl.flock(self._files[0], fcntl.LOCK_EX)
-        self._events_synced = True
+        self._events_synced = self._pulses_synced = True
 
     def add_frame(self, record: tuple[float, ...]) -> None:
         """Append one record of FRAME."""
@@ -61,6 +66,13 @@ class GrowingTables:
             self._events_synced = False
             append_whole(self._files[1], np.array(rows, EVENT).tobytes())
 
+    def add_pulses(self, pulses: Iterable[SyncPulse]) -> None:
+        """Append pulses for other machines; there are none without their table."""
+        rows = [(p.line.encode(), p.value, p.rose_s, p.fell_s) for p in pulses]
+        if rows:
+            self._pulses_synced = False
+            append_whole(self._files[2], np.array(rows, PULSE).tobytes())
+
     def sync_frames(self) -> None:
         """Bring the records of the frames to disk."""
         os.fdatasync(self._files[0])
@@ -70,6 +82,12 @@ class GrowingTables:
         if not self._events_synced:
             os.fdatasync(self._files[1])
             self._events_synced = True
+
+    def sync_pulses(self) -> None:
+        """Bring the pulses to disk, if there are new ones."""
+        if not self._pulses_synced:
+            os.fdatasync(self._files[2])
+            self._pulses_synced = True
 
     def beat(self) -> None:
         """Show other computers that this session runs, also on a share where locks do not reach them."""

@@ -42,6 +42,7 @@ from roi_manager import Circle, Rect
 
 HDF5_ENDINGS = {".hdf5", ".h5"}
 REPORT_NEEDS = ("matplotlib", "jinja2")
+LONGEST_FRAME_PULSE_S = 0.005
 
 # Of sound cards that sit on the pins of a Raspberry Pi, and the pins that these use; those of a Jetson lie at the same
 # places of the header.
@@ -292,12 +293,21 @@ class RigSettings(CameraSettings):
     reward_pin: int = setting(PINS, "valve and success LED", "pin", 27, ge=0, le=40)
     fail_pin: int = setting(PINS, "failure LED", "pin", 12, ge=0, le=40)
     light_pin: int = setting(PINS, "excitation light TTL", "pin", 21, ge=0, le=40)
-    trigger_pin: int = setting(PINS, "high during the whole session; starts the other camera", "pin", 17, ge=0, le=40)
+    trigger_pin: int = setting(PINS, "starts the other camera, as trigger_mode says", "pin", 17, ge=0, le=40)
+    trigger_mode: Literal["level", "frames"] = setting(
+        PINS, "trigger pin: high during the whole session, or a pulse for every frame of it", "", "level"
+    )
     trigger_stop_edge: bool = setting(
         PINS,
         "end with low, high, low on the trigger pin: frame grabbers that start on a rising edge stop on one",
         "0, 1",
         False,
+    )
+    frame_pin: int | None = setting(
+        PINS, "a pulse for every frame of the session, to align recordings of other machines", "pin", None, ge=0, le=40
+    )
+    barcode_pin: int | None = setting(
+        PINS, "a random barcode of 32 bits every 5 s, to align recordings of other machines", "pin", None, ge=0, le=40
     )
     max_silence_s: float = setting(
         PINS,
@@ -386,13 +396,25 @@ class RigSettings(CameraSettings):
         return max(self.max_silence_s, self.camera_timeout_s + 1)
 
     def pins(self) -> dict[str, int]:
-        """Return {output name: pin}."""
-        return {
+        """Return {output name: pin} of the outputs that have one."""
+        pins = {
             "reward": self.reward_pin,
             "fail": self.fail_pin,
             "light": self.light_pin,
             "trigger": self.trigger_pin,
+            "frame": self.frame_pin,
+            "barcode": self.barcode_pin,
         }
+        return {name: pin for name, pin in pins.items() if pin is not None}
+
+    def frame_lines(self) -> tuple[str, ...]:
+        """Return the outputs with a pulse for every frame."""
+        by_trigger = ("trigger",) if self.trigger_mode == "frames" else ()
+        return by_trigger + (("frame",) if self.frame_pin is not None else ())
+
+    def frame_pulse_s(self) -> float:
+        """Return the length of such a pulse, s; two of them, with the time between, fit into a frame period."""
+        return min(LONGEST_FRAME_PULSE_S, self.frame_period_s() / 4)
 
     def i2s_pins(self) -> tuple[int, ...]:
         """Return the pins that a sound card on the header (I2S) uses."""
@@ -463,6 +485,11 @@ class RigSettings(CameraSettings):
             others = [other for other in pins if other != name and pins[other] == pin]
             if others and name < others[0]:
                 yield f"{name}_pin = {pin}: this is also the pin of {' and '.join(others)}; each needs its own"
+        if self.trigger_mode == "frames" and self.trigger_stop_edge:
+            yield (
+                "trigger_stop_edge = 1: with trigger_mode = frames its edge would be a pulse without a frame; "
+                "set trigger_stop_edge = 0"
+            )
         if self.outputs != "gpio" or self.tone != "pyaudio" or not is_i2s(self.tone_device):
             return
         for name, pin in pins.items():
