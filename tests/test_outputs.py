@@ -14,7 +14,7 @@ from rig.devices.valve_guard import Guard
 from rig.errors import OutputError
 from rig.events import Events
 from rig.simulated.pins import SimulatedPins
-from support.pins import PINS, all_low, gpio_env, levels, needs_lgpio, read_edges
+from support.pins import PINS, SYNC, SYNC_PINS, all_low, gpio_env, levels, needs_lgpio, read_edges
 from support.places import ROOT
 from support.processes import child_of, command, has_ended
 from support.waiting import end, wait_until
@@ -78,6 +78,90 @@ def test_contract(kind, settings):
     assert [level for level, _ in edges(events, "trigger")] == [1, 0]
     with pytest.raises(OutputError):
         outputs.reward.on()
+
+
+def test_lines_for_other_machines(kind, settings):
+    """The contract of frame pulses and barcodes: each pulse is reported as it was driven, and none is an event."""
+    events = Events()
+    with Outputs(settings(outputs=kind, framerate=50, trigger_mode="frames", **SYNC), events) as outputs:
+        outputs.begin_session()
+        for number in range(5):
+            outputs.mark(number)
+            time.sleep(0.02)
+        wait_until(lambda: len({pulse.line for pulse in events.pulses}) == 3)
+        outputs.all_off()
+    by_line = {line: [p for p in events.pulses if p.line == line] for line in ("frame", "trigger", "barcode")}
+    assert [pulse.value for pulse in by_line["frame"]] == [pulse.value for pulse in by_line["trigger"]] == [*range(5)]
+    assert len({pulse.value for pulse in by_line["barcode"]}) == 1, "pulses of one barcode"
+    for pulses in by_line.values():
+        assert all(pulse.rose_s < pulse.fell_s for pulse in pulses)
+        assert all(one.fell_s < other.rose_s for one, other in zip(pulses, pulses[1:], strict=False))
+    assert not [event for event in events.since(0) if event.device in by_line]
+
+
+def test_level_is_how_the_trigger_was_always(kind, settings):
+    events = Events()
+    with Outputs(settings(outputs=kind), events) as outputs:
+        outputs.begin_session()
+        outputs.mark(0)
+        outputs.all_off()
+    assert [level for level, _ in edges(events, "trigger")] == [1, 0]
+    assert events.pulses == []
+
+
+def test_frames_of_a_replay_have_no_pulse(kind, settings):
+    events = Events()
+    with Outputs(settings(outputs=kind, **SYNC), events, marks_frames=False) as outputs:
+        outputs.begin_session()
+        outputs.mark(0)
+        outputs.all_off()
+    assert events.pulses == []
+    assert [level for level, _ in edges(events, "trigger")] == [1, 0], "the level says that a session runs"
+
+
+@needs_lgpio
+def test_a_loop_that_comes_back_sends_barcodes_again(settings, chip, monkeypatch):
+    events = Events()
+    with Outputs(settings(outputs="gpio", max_silence_s=0.1, camera_timeout_s=0.1, **SYNC), events) as outputs:
+        outputs.begin_session()
+        outputs.beat()
+        wait_until(lambda: [event for event in events.since(0) if event.device == "stall"])
+        assert levels(chip) == dict.fromkeys((PINS | SYNC_PINS).values(), 0)
+        first = {pulse.value for pulse in events.pulses if pulse.line == "barcode"}
+        assert outputs.beat() > 0
+        outputs.rest()
+        wait_until(lambda: {pulse.value for pulse in events.pulses if pulse.line == "barcode"} - first)
+
+
+@needs_lgpio
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+def test_the_lines_go_low_when_the_script_dies(number, tmp_path):
+    log = tmp_path / "edges"
+    script = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.mark_frames"],
+        cwd=ROOT, env=os.environ | gpio_env(log), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert script.stdout.readline() == b"marking\n"
+        wait_until(lambda: went_high(log, SYNC_PINS["frame"]) and went_high(log, SYNC_PINS["barcode"]))
+        script.send_signal(number)
+        script.wait()
+    finally:
+        end(script)
+        script.stdout.close()
+    wait_until(lambda: levels(log) == dict.fromkeys((PINS | SYNC_PINS).values(), 0))
+
+
+@needs_lgpio
+def test_the_lines_go_low_when_the_guard_dies(settings, chip):
+    with pytest.raises(OutputError), Outputs(settings(outputs="gpio", framerate=1, **SYNC), Events()) as outputs:
+        outputs.begin_session()
+        outputs.mark(0)
+        wait_until(lambda: went_high(chip, SYNC_PINS["frame"]))
+        os.kill(guard_of(), signal.SIGKILL)
+        with pytest.raises(OutputError, match="has died"):
+            wait_until(outputs.check)
+        assert levels(chip) == dict.fromkeys((PINS | SYNC_PINS).values(), 0)
 
 
 def test_pulses_overlap_and_all_off_ends_them(kind, settings):
@@ -313,9 +397,22 @@ def test_bench_pulses_each_output_by_name(tmp_path):
     assert rising == list(PINS.values())
 
 
+@needs_lgpio
+def test_bench_pulses_the_lines_for_other_machines(tmp_path):
+    given = ("--set", "frame_pin=5", "--set", "barcode_pin=6")
+    done = command("outputs", "frame", "barcode", "--seconds", "0.05", *given, env=gpio_env(tmp_path / "edges"))
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[:3] for line in done.stdout.splitlines()] == [["frame", "pin", "5"], ["barcode", "pin", "6"]]
+    assert [gpio for _, gpio, level in read_edges(tmp_path / "edges") if level] == [5, 6]
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
-    [(("valve",), "known are reward, fail, light, trigger"), (("--seconds", "9"), "at most max_valve_open_s, 1 s")],
+    [
+        (("frame",), "there is no output frame"),
+        (("valve",), "known are reward, fail, light, trigger"),
+        (("--seconds", "9"), "at most max_valve_open_s, 1 s"),
+    ],
 )
 def test_bench_refuses(arguments, fragment):
     done = command("outputs", "--simulate", *arguments)

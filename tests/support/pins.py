@@ -8,6 +8,8 @@ import pytest
 from support.places import FAKES
 
 PINS = {"reward": 27, "fail": 12, "light": 21, "trigger": 17}
+SYNC_PINS = {"frame": 5, "barcode": 6}
+SYNC = {"frame_pin": 5, "barcode_pin": 6}
 IS_MISSING, REASON = importlib.util.find_spec("RPi") is None, "rpi-lgpio is not installed"
 needs_lgpio = pytest.mark.skipif(IS_MISSING, reason=REASON)
 
