@@ -1,5 +1,6 @@
 """Frame pulses and barcodes as the guard drives them: never in the way of the valve, and low whenever all is low."""
 
+import itertools
 import random
 import time
 
@@ -85,7 +86,7 @@ def test_frames_that_come_at_once_have_a_pulse_each(guard, pins, capfd):
     serve_until(guard, lambda: len(pins.edges(5)) == 8)
     pulses = said(capfd, "frame")
     assert [value for value, *_ in pulses] == [0, 1, 2, 3]
-    for (_, _, fell), (_, rose, _) in zip(pulses, pulses[1:], strict=False):
+    for (_, _, fell), (_, rose, _) in itertools.pairwise(pulses):
         assert rose - fell >= FRAME_PULSE_S * 0.99, "long enough to be seen as two"
 
 
