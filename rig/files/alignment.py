@@ -8,7 +8,7 @@ import numpy as np
 from rig.errors import AlignmentError
 from rig.files.barcodes import decode
 from rig.files.clocks import experiment_s, monotonic_s
-from rig.files.edge_matching import LEAST_EDGES, MOST_DRIFT, Line, Match, fitted, match_trains, partners
+from rig.files.edge_matching import LEAST_EDGES, MOST_DRIFT, OUTLIER, Line, Match, fitted, match_trains, partners
 from rig.files.session_tables import SYNC_NOW
 
 PIECE_S = 60.0  # a clock may wander: the map is a line, and a correction for each piece of this length
@@ -16,7 +16,6 @@ LEAST_IN_PIECE = 10  # edges
 BARCODE_OFF_S = 0.005  # of an edge of a barcode, once the others have said where it belongs
 LEAST_BARCODES = 2
 LEAST_PIECES = 3  # fewer are a line
-OUTLIER = 8  # times the median: this far off, two edges are no pair
 RESOLUTION_S = 1e-5
 
 

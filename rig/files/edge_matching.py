@@ -15,6 +15,7 @@ PLACES = (0.5, 0.2, 0.8, 0.05, 0.95)  # of windows in the train: the other one m
 MOST_DRIFT = 5e-4  # between two clocks; crystals are ten times better
 LEAST_SHARE = 0.6  # of a window that must have a partner
 AT_ONCE = 400_000  # edges, for the memory
+OUTLIER = 6  # times the median: this far off, two edges are no pair
 LEAST_JITTER_S = 2e-6  # intervals that differ by less are the same: the edges are stored in µs
 LEAST_EDGES = 20
 CERTAIN, CLEAR = 8.0, 5.0  # standard deviations: of the agreement itself, and above that of any other candidate
@@ -85,7 +86,7 @@ def fitted(here_s: np.ndarray, there_s: np.ndarray) -> Line:
     for _ in range(3):
         line = straight(here_s[keep], there_s[keep])
         off_s = np.abs(there_s - line.there_s(here_s))
-        keep = off_s <= max(6 * float(np.median(off_s)), 1e-9)
+        keep = off_s <= max(OUTLIER * float(np.median(off_s)), 1e-9)
     return line
 
 
@@ -168,37 +169,28 @@ def tried_on(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bring a window to other places and fit it there; return the rms (s), and the better origins (s) and rates."""
     expected_s = origins_s[:, None] + rates[:, None] * window_s
-    rms_s, shift_s, rate = detrended(window_s, there_s[nearest(there_s, expected_s)] - expected_s, most_s)
+    off_s = there_s[nearest(there_s, expected_s)] - expected_s
+    near = np.abs(off_s) <= most_s
+    shift_s, rate = rows_fitted(window_s, off_s, near)
+    left_s = np.abs(off_s - shift_s[:, None] - rate[:, None] * window_s)
+    near &= left_s <= OUTLIER * np.median(left_s, axis=1)[:, None]  # a missing edge may have a glitch as its partner
+    shift_s, rate = rows_fitted(window_s, off_s, near)
+    left_s = off_s - shift_s[:, None] - rate[:, None] * window_s
+    n = near.sum(axis=1)
+    rms_s = np.sqrt((np.where(near, left_s, 0) ** 2).sum(axis=1) / np.maximum(n, 1))
+    rms_s[(n < LEAST_SHARE * len(window_s)) | (np.abs(rates + rate - 1) > 4 * MOST_DRIFT)] = np.inf
     return rms_s, origins_s + shift_s, rates + rate
 
 
-def detrended(window_s: np.ndarray, off_s: np.ndarray, most_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a line to each row of offsets, without those above `most_s`.
-
-    Parameters
-    ----------
-    window_s : array (w,)
-    off_s : array (n, w)
-    most_s : float
-
-    Returns
-    -------
-    rms_s, shift_s, rate : array (n,)
-        What is left of the offsets, infinity where too few are near; the line.
-    """
-    near = np.abs(off_s) <= most_s
-    n = near.sum(axis=1)
-    off_s = np.where(near, off_s, 0)
-    at_s = np.where(near, window_s, 0)
-    count = np.maximum(n, 1)
-    mean_at, mean_off = at_s.sum(axis=1) / count, off_s.sum(axis=1) / count
-    var_at = (at_s**2).sum(axis=1) / count - mean_at**2
-    cov = (at_s * off_s).sum(axis=1) / count - mean_at * mean_off
-    rate = np.divide(cov, var_at, out=np.zeros(len(n)), where=var_at > 0)
-    left = (off_s**2).sum(axis=1) / count - mean_off**2 - rate * cov
-    rms_s = np.sqrt(np.maximum(left, 0))
-    rms_s[(n < LEAST_SHARE * len(window_s)) | (np.abs(rate) > 4 * MOST_DRIFT)] = np.inf
-    return rms_s, mean_off - rate * mean_at, rate
+def rows_fitted(window_s: np.ndarray, off_s: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a line to each row of offsets (n, w), to those that are near; return shifts (n,), s, and slopes (n,)."""
+    count = np.maximum(near.sum(axis=1), 1)
+    off_s, at_s = np.where(near, off_s, 0), np.where(near, window_s, 0)
+    mean_off, mean_at = off_s.sum(axis=1) / count, at_s.sum(axis=1) / count
+    spread = (at_s**2).sum(axis=1) / count - mean_at**2
+    shared = (at_s * off_s).sum(axis=1) / count - mean_at * mean_off
+    slope = np.divide(shared, spread, out=np.zeros(len(count)), where=spread > 0)
+    return mean_off - slope * mean_at, slope
 
 
 def followed(here_s: np.ndarray, there_s: np.ndarray, line: Line, period_s: float) -> Match:
