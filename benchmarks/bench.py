@@ -131,6 +131,26 @@ def busy_rows(env: dict[str, str], seconds: float) -> list[Row]:
     return rows
 
 
+LINES = {"frame_pin": 5, "barcode_pin": 6}
+
+
+def lines_row(env: dict[str, str], seconds: float) -> Row:
+    """Compare frame → edge of the reward pin with a pulse for each frame and barcodes, and without; runs take turns."""
+    settings = FAST_TRIALS | {"success_rest_dur": 0.5, "reward_delay": 0.2, "reward_threshold": 0.08}
+    settings |= {"framerate": 60, "total_trials": round(seconds / 2), "vid_source": THREADED_CAMERA}
+    found_ms: dict[bool, list[float]] = {False: [], True: []}
+    for has_lines in (False, True, False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            stream, _, _ = run_in_window(CLNF, settings | (LINES if has_lines else {}), env, folder)
+            found_ms[has_lines] += edge_latencies(stream)[0]
+    without, p99_without = np.percentile(found_ms[False], [50, 99])
+    median, p99 = np.percentile(found_ms[True], [50, 99])
+    what = f"frame → edge of the reward, with frame pulses and barcodes ({len(found_ms[True])} of them)"
+    measured = f"{median:.2f}, p99 {p99:.2f} ms: {median / without:.2f} times as long"
+    reference = f"without {without:.2f}, p99 {p99_without:.2f} ms"
+    return Row(what, measured, "≤ 1.1 times", bool(median <= 1.1 * without), reference)
+
+
 def edge_latencies(stream: Path) -> tuple[list[float], bool]:
     """Return the ms from a frame to the rising edge of its reward, and whether real-time scheduling was in force."""
     with tables.open_file(str(stream)) as file:
@@ -280,6 +300,7 @@ def main() -> None:
         rows.append(start_row(env))
         rows += latency_rows(env, 10 if brief else 40)
         rows += busy_rows(env, 10 if brief else 40)
+        rows.append(lines_row(env, 10 if brief else 40))
         rows += loss_rows(env, 10 if brief else 60)
     rows += [replay_row(), memory_row(3 if brief else 60), pose_row()]
     table = Table(

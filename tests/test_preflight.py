@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rig.preflight import FAIL, PASS, WARN, Preflight, judge_image, judge_latency, judge_rate
-from support.pins import PINS, gpio_env, levels, needs_lgpio, read_edges
+from support.pins import PINS, SYNC, gpio_env, levels, needs_lgpio, read_edges
 from support.places import SCRIPT, SHORT, TWO_ROI_SCRIPT
 from support.recordings import write_recording
 from support.runner import finished
@@ -36,6 +36,14 @@ def test_real_pins_are_claimed_and_the_valve_stays_shut(run, tmp_path):
     assert {gpio for _, gpio, _ in edges} == set(PINS.values())
     assert {gpio for _, gpio, level in edges if level} == {PINS["light"]}, "only the light goes on, to see something"
     assert levels(tmp_path / "edges")[PINS["light"]] == 0
+
+
+@needs_lgpio
+def test_lines_for_other_machines_are_claimed_too(run, tmp_path):
+    settings = QUICK | SYNC | {"outputs": "gpio"}
+    done = finished(check(run, settings=settings, env=gpio_env(tmp_path / "edges")))
+    assert "trigger 17, frame 5, barcode 6 are ours and low" in done.stdout
+    assert {gpio for _, gpio, level in read_edges(tmp_path / "edges") if level} == {PINS["light"]}
 
 
 def test_everything_that_is_missing_is_reported_at_once(run, tmp_path):

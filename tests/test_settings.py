@@ -47,6 +47,27 @@ def test_shipped_configuration_is_as_documented():
     assert cfg.roi_box("M1_L") == (76, 114, 8, 8), "as the original placed it"
 
 
+def test_lines_for_other_machines_are_off_unless_they_have_a_pin(settings):
+    cfg = settings()
+    assert (cfg.frame_pin, cfg.barcode_pin, cfg.trigger_mode, cfg.frame_lines()) == (None, None, "level", ())
+    marked = settings(frame_pin=5, barcode_pin=6, trigger_mode="frames")
+    assert (marked.pins()["frame"], marked.pins()["barcode"]) == (5, 6)
+    assert marked.frame_lines() == ("trigger", "frame")
+
+
+@pytest.mark.parametrize(("framerate", "pulse_s"), [(15, 0.005), (50, 0.005), (100, 0.0025), (500, 0.0005)])
+def test_a_frame_pulse_fits_four_times_into_its_period(settings, framerate, pulse_s):
+    cfg = settings(framerate=framerate, shutter_speed=1000)
+    assert cfg.frame_pulse_s() == pytest.approx(pulse_s)
+
+
+def test_a_trigger_that_marks_frames_has_no_stop_edge(settings):
+    with pytest.raises(
+        SettingsError, match=r"trigger_stop_edge = 1: with trigger_mode = frames .* set trigger_stop_edge"
+    ):
+        settings(trigger_mode="frames", trigger_stop_edge=1)
+
+
 BAD = [
     ("framerate", "fast", ["framerate = fast", "number", "frames/s"]),
     ("framerate", "0", ["framerate = 0", "greater than 0", "frames/s"]),
@@ -96,6 +117,10 @@ BAD = [
     ("session_type", "audio", ["session_type = audio", "no_audio_random_reward"]),
     ("outputs", "none", ["outputs = none", "'gpio' or 'simulated'"]),
     ("light_pin", "27", ["light_pin = 27", "this is also the pin of reward"]),
+    ("frame_pin", "27", ["frame_pin = 27", "this is also the pin of reward; each needs its own"]),
+    ("barcode_pin", "17", ["barcode_pin = 17", "this is also the pin of trigger; each needs its own"]),
+    ("frame_pin", "41", ["frame_pin = 41", "less than or equal to 40", "pin"]),
+    ("trigger_mode", "pulse", ["trigger_mode = pulse", "'level' or 'frames'"]),
     ("reward_s", "2", ["reward_s = 2", "max_valve_open_s", "1 s"]),
     ("raw_image_file", "../x.hdf5", ["raw_image_file = ../x.hdf5"]),
     ("summary_header", "mouse_id, rewords", ["rewords", "did you mean rewards?"]),

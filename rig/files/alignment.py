@@ -16,7 +16,7 @@ LEAST_IN_PIECE = 10  # edges
 BARCODE_OFF_S = 0.005  # of an edge of a barcode, once the others have said where it belongs
 LEAST_BARCODES = 2
 LEAST_PIECES = 3  # fewer are a line
-RESOLUTION_S = 1e-5
+PAIR_S = 5e-4  # an edge that came a little late is still the same edge
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def made_of(
     left_s = ours_s - line.there_s(theirs_s)
     at_s, corrections_s = wandering(theirs_s, left_s)
     left_s = left_s - np.interp(theirs_s, at_s, corrections_s)
-    belongs = np.abs(left_s) <= max(OUTLIER * float(np.median(np.abs(left_s))), RESOLUTION_S)
+    belongs = np.abs(left_s) <= max(OUTLIER * float(np.median(np.abs(left_s))), PAIR_S)
     matched = int(belongs.sum())
     return Alignment(
         name,
