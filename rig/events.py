@@ -1,6 +1,7 @@
 """What happened when: edges, licks, trials, tones, troubles.  Devices report here; the session log stores it."""
 
 import time
+from collections import deque
 from typing import NamedTuple
 
 PAUSE_ASKED, PAUSE_BEGINS, PAUSE_ENDS = "asked for", "begins", "goes on"
@@ -51,20 +52,20 @@ class SyncPulse(NamedTuple):
 
 
 class Events:
-    """Lists that every thread may append to.
+    """What every thread may add to.
 
     Attributes
     ----------
     frame : int
         The newest one; -1 before the session.
-    pulses : list of SyncPulse
-        In order of their end.
+    pulses : deque of SyncPulse
+        In order of their end; there are too many of them to keep, so whoever stores them takes them away.
     """
 
     def __init__(self) -> None:
         self.frame = -1
         self._events: list[Event] = []
-        self.pulses: list[SyncPulse] = []
+        self.pulses: deque[SyncPulse] = deque()
 
     def add(self, device: str, value: float, detail: str = "", time_s: float | None = None) -> None:
         """Note that something happened now, or at `time_s` of the monotonic clock."""
@@ -74,3 +75,7 @@ class Events:
     def since(self, n: int) -> list[Event]:
         """Return the events after the first n, as they came."""
         return self._events[n:]
+
+    def take_pulses(self) -> list[SyncPulse]:
+        """Return the pulses that have come, and forget them."""
+        return [self.pulses.popleft() for _ in range(len(self.pulses))]

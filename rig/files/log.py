@@ -94,7 +94,7 @@ class SessionLog:
         self.ended_by = ""
         self.notes: dict[str, int | float | str] = {}
         self._times = Times()
-        self._events_stored = self._pulses_stored = 0
+        self._events_stored = 0
         self._error: LogError | None = None
         self._closed = False
         width, height = settings.resolution
@@ -289,9 +289,7 @@ class SessionLog:
         events = self._events.since(self._events_stored)
         self._tables.add_events(events)
         self._events_stored += len(events)
-        pulses = self._events.pulses[self._pulses_stored :]
-        self._tables.add_pulses(pulses)
-        self._pulses_stored += len(pulses)
+        self._tables.add_pulses(self._events.take_pulses())
 
     def _explain(self, error: Exception) -> LogError:
         """Say in words what has failed; `close` adds what is kept."""

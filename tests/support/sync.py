@@ -5,6 +5,7 @@ import numpy as np
 from support.pins import read_edges
 
 DRIFT = 50e-6
+MAY_BE_CUT_OFF = 3  # pulses at the end, where the loop has just caught up
 
 
 def edges_of_pin(log, gpio):
@@ -18,8 +19,10 @@ def edges_of_pin(log, gpio):
 def assert_frames_are_marked(session, line, edges):
     """See that each frame of a session has its pulse, after it was acted on, as the pin saw it."""
     pulses = session.sync[session.sync["line"] == line.encode()]
-    assert pulses["value"].tolist() == session.frames["number"].tolist()
-    assert (pulses["rose_s"] > session.frames["output_s"]).all(), "act first"
+    n, frames = len(pulses), session.frames
+    assert pulses["value"].tolist() == frames["number"][:n].tolist()
+    assert len(frames) - n <= MAY_BE_CUT_OFF
+    assert (pulses["rose_s"] > frames["output_s"][:n]).all(), "act first"
     for stored_s, seen_s in zip((pulses["rose_s"], pulses["fell_s"]), edges, strict=True):
         assert len(stored_s) == len(seen_s)
         assert np.median(np.abs(stored_s - seen_s)) < 1e-3
