@@ -14,8 +14,7 @@ from rig.devices.outputs import NAMES, Outputs
 from rig.devices.valve_guard import Guard
 from rig.errors import OutputError
 from rig.events import Events
-from rig.simulated.pins import SimulatedPins
-from support.pins import PINS, SYNC, SYNC_PINS, all_low, gpio_env, levels, needs_lgpio, read_edges
+from support.pins import PINS, SYNC, SYNC_PINS, RecordingPins, all_low, gpio_env, levels, needs_lgpio, read_edges
 from support.places import ROOT
 from support.processes import child_of, command, has_ended
 from support.waiting import end, wait_until
@@ -329,21 +328,9 @@ def test_without_the_library_it_is_one_sentence(settings, monkeypatch, tmp_path)
         Outputs(settings(outputs="gpio"), Events())
 
 
-class Recorder(SimulatedPins):
-    """Simulated pins that remember."""
-
-    def __init__(self):
-        super().__init__()
-        self.writes = []
-
-    def write(self, pin, level):
-        super().write(pin, level)
-        self.writes.append((pin, level))
-
-
 @pytest.mark.parametrize("command", ["pulse reward 3600", "on reward"])
 def test_the_valve_closes_at_the_hard_maximum(capfd, command):
-    pins = Recorder()
+    pins = RecordingPins()
     guard = Guard(pins, {"reward": 27, "fail": 12}, {"reward": 0.05})
     guard.command(command)
     assert 0 < guard.end_due_pulses() <= 0.05
@@ -356,7 +343,7 @@ def test_the_valve_closes_at_the_hard_maximum(capfd, command):
 
 
 def test_only_the_valve_has_a_maximum(capfd):
-    pins = Recorder()
+    pins = RecordingPins()
     guard = Guard(pins, {"reward": 27, "fail": 12}, {"reward": 0.05})
     guard.command("pulse fail 0.2")
     guard.command("on fail")
@@ -366,7 +353,7 @@ def test_only_the_valve_has_a_maximum(capfd):
 
 
 def test_guard_takes_every_pin_low_even_if_one_fails(capfd):
-    class Broken(Recorder):
+    class Broken(RecordingPins):
         def write(self, pin, level):
             if pin == 27:
                 raise OSError("stuck")

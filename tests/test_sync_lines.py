@@ -10,34 +10,16 @@ import pytest
 from rig.devices.sync_lines import BIT_S, EVERY_S, FIRST_BIT_S, LENGTH_S, START_S, Barcodes, Wire, edges_of
 from rig.devices.valve_guard import Guard
 from rig.files.barcodes import decode
-from rig.simulated.pins import SimulatedPins
-from support.pins import PINS, SYNC_PINS
+from support.pins import PINS, SYNC_PINS, RecordingPins
 from support.waiting import wait_until
 
 NAMES = PINS | SYNC_PINS
 FRAME_PULSE_S = 0.005
 
 
-class Recorder(SimulatedPins):
-    """Simulated pins that remember what they were told, and when."""
-
-    def __init__(self):
-        super().__init__()
-        self.writes = []
-
-    def write(self, pin, level):
-        super().write(pin, level)
-        self.writes.append((pin, level))
-
-    def edges(self, pin):
-        """Return the levels of a pin, without those that it had already."""
-        levels = [level for each, level in self.writes if each == pin]
-        return [level for level, before in zip(levels, [0, *levels], strict=False) if level != before]
-
-
 @pytest.fixture
 def pins():
-    return Recorder()
+    return RecordingPins()
 
 
 @pytest.fixture
@@ -166,7 +148,7 @@ def test_without_a_beat_the_lines_go_low_too(pins, capfd):
 
 
 def test_a_line_that_fails_keeps_no_other_pin_high(capfd):
-    class Broken(Recorder):
+    class Broken(RecordingPins):
         def write(self, pin, level):
             if pin in (5, 6) and not level:
                 raise OSError("stuck")

@@ -24,18 +24,7 @@ from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
 from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
-from rig.files.session_tables import (
-    ABOUT,
-    EVENT,
-    EVENTS,
-    FRAME,
-    FRAMES,
-    PULSE,
-    PULSES,
-    SYNC_VERSION,
-    about_of,
-    whole_records,
-)
+from rig.files.session_tables import ABOUT, PULSE, PULSES, SYNC_VERSION, TABLES, about_of, whole_records
 from rig.files.subject import SUBJECT_FILE, read_lab, read_subject, read_weights_g
 from rig.settings.lab import Lab, Subject
 from rig.settings.original import with_session
@@ -43,8 +32,6 @@ from rig.settings.original import with_session
 STREAM_FILE = "image_stream.hdf5"
 READ_AT_ONCE = 16  # frames, while iterating
 INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked"})
-TABLES = (("frames", FRAMES, FRAME), ("events", EVENTS, EVENT), ("sync", PULSES, PULSE))
-"""Their names in the HDF5 file, the files that they grow in, and their types."""
 TRIAL = np.dtype(
     [("number", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("outcome", "i8"), ("latency_s", "f8"), ("threshold", "f8"),
      ("tone", "?")]

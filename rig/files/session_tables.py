@@ -25,6 +25,8 @@ EVENT = np.dtype([("time_s", "f8"), ("frame", "i8"), ("device", "S16"), ("value"
 # Line; number of the frame, or the barcode; monotonic clock.
 PULSE = np.dtype([("line", "S8"), ("value", "i8"), ("rose_s", "f8"), ("fell_s", "f8")])
 FRAMES, EVENTS, PULSES, ABOUT = "frames.part", "events.part", "sync.part", "about.part"
+TABLES = (("frames", FRAMES, FRAME), ("events", EVENTS, EVENT), ("sync", PULSES, PULSE))
+"""Their names in the HDF5 file, the files that they grow in, and their types."""
 SYNC_VERSION, SYNC_NOW = "sync_version", "1"
 """The attribute that says what a row of /sync means, and its value; sessions without such lines have neither."""
 CUT_SHORT = "cut short; joined afterwards"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.simulated.pins import SimulatedPins
 from support.places import FAKES
 
 PINS = {"reward": 27, "fail": 12, "light": 21, "trigger": 17}
@@ -12,6 +13,23 @@ SYNC_PINS = {"frame": 5, "barcode": 6}
 SYNC = {"frame_pin": 5, "barcode_pin": 6}
 IS_MISSING, REASON = importlib.util.find_spec("RPi") is None, "rpi-lgpio is not installed"
 needs_lgpio = pytest.mark.skipif(IS_MISSING, reason=REASON)
+
+
+class RecordingPins(SimulatedPins):
+    """Simulated pins that remember what they were told."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+
+    def write(self, pin, level):
+        super().write(pin, level)
+        self.writes.append((pin, level))
+
+    def edges(self, pin):
+        """Return the levels of a pin, without those that it had already."""
+        levels = [level for each, level in self.writes if each == pin]
+        return [level for level, before in zip(levels, [0, *levels], strict=False) if level != before]
 
 
 def gpio_env(log, **more):
