@@ -165,7 +165,7 @@ def connected(where: Where, n_tasks: int) -> Iterator[Any]:
         # Else a computer that takes long to start a process again gives its place up, and in the end has no worker.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}),
         LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,
+            n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=0,
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,

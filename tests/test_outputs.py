@@ -331,13 +331,13 @@ def test_without_the_library_it_is_one_sentence(settings, monkeypatch, tmp_path)
 @pytest.mark.parametrize("command", ["pulse reward 3600", "on reward"])
 def test_the_valve_closes_at_the_hard_maximum(capfd, command):
     pins = RecordingPins()
-    guard = Guard(pins, {"reward": 27, "fail": 12}, {"reward": 0.05})
+    guard = Guard(pins, {"reward": 27, "fail": 12}, {"reward": 0.5})
     guard.command(command)
-    assert 0 < guard.end_due_pulses() <= 0.05
-    time.sleep(0.03)
+    assert 0 < guard.end_due_pulses() <= 0.5
+    time.sleep(0.3)
     guard.command(command)  # another one while it is open does not keep it open for longer
-    assert 0 < guard.end_due_pulses() <= 0.02
-    time.sleep(0.03)
+    assert 0 < guard.end_due_pulses() <= 0.2
+    time.sleep(0.3)
     assert guard.end_due_pulses() is None
     assert (pins.levels[27], pins.writes[-1]) == (0, (27, 0))
 
