@@ -105,10 +105,14 @@ def write_page(path: Path, page: Page) -> None:
     RigError
         The file cannot be written.
     """
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    text = environment.get_template(TEMPLATE).render(page._asdict())
     try:
-        replace_file(path, text.encode())
+        replace_file(path, html_of(page))
     except OSError as error:
         raise RigError(f"{path}: the report cannot be written ({error.strerror})") from None
+
+
+def html_of(page: Page) -> bytes:
+    """Return the page as an HTML file."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template(TEMPLATE).render(page._asdict()).encode()
