@@ -60,9 +60,8 @@ def flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def files_of(document: Mapping[str, Any], table: pd.DataFrame) -> dict[str, bytes]:
     """Return {name: content} of JSON and tables."""
-    results = document["results"]
-    tables = {name: results[name] for name in TABLES} | {
-        "kld": results["kld"]["sessions"],
+    tables = {name: document[name] for name in TABLES} | {
+        "kld": document["kld"]["sessions"],
         "sessions": table.to_dict("records"),
     }
     return {"cohort.json": as_json(document)} | {

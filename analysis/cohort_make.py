@@ -1,6 +1,7 @@
 """From the source of a cohort to everything that is written of it."""
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohort_files import files_of
+from analysis.cohort_missing import duplicates_of
 from analysis.cohort_page import page_of
 from analysis.cohort_results import results_of
 from analysis.cohort_sessions import collect
@@ -26,7 +28,7 @@ from analysis.cohort_table import (
 )
 from analysis.cohort_warnings import about_left_out, about_results, about_table
 from analysis.page import html_of
-from rig.files.versions import versions
+from rig.files.versions import code_version
 
 
 def all_files(arguments: argparse.Namespace, choices: Choices) -> tuple[dict[str, bytes], list[str]]:
@@ -35,12 +37,14 @@ def all_files(arguments: argparse.Namespace, choices: Choices) -> tuple[dict[str
     results = results_of(cohort, whole, choices, arguments.pseudo_count)
     cohort.warnings += about_results(results)
     document = {
-        "code_version": versions(),
+        "code_version": code_version(),
+        "versions": {name: metadata.version(name) for name in ("numpy", "scipy", "pandas", "statsmodels")},
         "inputs": cohort.inputs,
         "parameters": parameters(arguments, choices),
         "rows": cohort.rows,
         "warnings": cohort.warnings,
-        "results": results,
+        "duplicates": duplicates_of(cohort.table)[["group", "mouse", "day", "cal_day"]].to_dict("records"),
+        **results,
     }
     page = page_of(cohort, results, choices, str(arguments.source))
     return files_of(document, cohort.table) | {"cohort.html": html_of(page)}, cohort.warnings

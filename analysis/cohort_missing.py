@@ -155,8 +155,8 @@ def check_policy(parts: dict[str, pd.DataFrame], choices: Choices) -> None:
             mice = int(holes.any(axis=1).sum())
             raise SettingsError(
                 f"{missing} of {holes.size} mice x days of {group} have no {choices.value}, as {mouse} on day {day}; "
-                f"say --missing complete (leaves {counted_mice(mice)} out), zero (invents {counted(missing, 'value')}) or "
-                "paper (as the published figures: zeros, averages)"
+                f"say --missing complete (leaves {counted_mice(mice)} out), zero (invents "
+                f"{counted(missing, 'value')}) or paper (as the published figures: zeros, averages)"
             )
 
 

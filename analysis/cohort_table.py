@@ -205,6 +205,8 @@ def with_values(table: pd.DataFrame, choices: Choices) -> pd.DataFrame:
     table = table.copy()
     table["group"] = table["group"].fillna("").replace("", NO_GROUP) if "group" in table else NO_GROUP
     table["mouse"] = table[choices.mouse_column].astype(str)
+    if "cal_day" not in table:
+        table["cal_day"] = ""
     rule = next((name for name in RULES if name in table), None)
     table["rule"] = table[rule].fillna("") if rule else ""
     table["phase"] = [phase_of(group, day, choices) for group, day in zip(table["group"], table["day"], strict=True)]

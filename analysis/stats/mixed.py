@@ -1,19 +1,20 @@
 """Linear models with an intercept of its own for each mouse, fitted by statsmodels: REML, lbfgs.
 
-With other optimisers, or maximum likelihood, p differs by up to 40 %: the method is part of the result.
+With some optimisers, or maximum likelihood, p differs by up to 40 %: method and optimiser are part of the result.
 """
 
+import contextlib
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from analysis.stats.refused import Refused
 
-METHOD = "statsmodels MixedLM, reml=True, method=lbfgs"
-NO_VARIANCE = "the intercepts of the mice do not vary, so the estimate is that of least squares"
+METHOD = "statsmodels MixedLM, reml=True"
+OPTIMISERS = ("lbfgs", "powell")
+"""In this order: on its way lbfgs may meet a mouse variance of 0, where a matrix is singular; powell agrees with it."""
 
 
 class Mixed(NamedTuple):
@@ -27,6 +28,7 @@ class Mixed(NamedTuple):
         Values and mice.
     mouse_variance, rest_variance : float
         Between the intercepts of mice, and the rest.
+    optimiser : str
     converged : bool
     said : str
         What statsmodels warned of.
@@ -40,6 +42,7 @@ class Mixed(NamedTuple):
     n_mice: int
     mouse_variance: float
     rest_variance: float
+    optimiser: str
     converged: bool
     said: str
 
@@ -72,40 +75,29 @@ def fit(design: np.ndarray, values: np.ndarray, mice: np.ndarray, days: np.ndarr
         raise Refused("all values are the same")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            found = MixedLM(values, design, groups=mice).fit(reml=True, method="lbfgs")
-            last = design.shape[1] - 1
-            slope, se, p = (float(each[last]) for each in (found.params, found.bse, found.pvalues))
-            between = float(found.cov_re[0][0])
-        except np.linalg.LinAlgError:
-            return without_intercepts(design, values, mice)
+        found, optimiser = fitted(MixedLM(values, design, groups=mice))
+        last = design.shape[1] - 1
+        slope, se, p = (float(each[last]) for each in (found.params, found.bse, found.pvalues))
     if not np.isfinite([slope, se, p]).all() or se == 0:
         raise Refused("statsmodels finds no standard error: the values lie on lines, or hardly vary")
-    said = "; ".join(dict.fromkeys(str(each.message) for each in caught))
-    converged = bool(found.converged)
-    return Mixed(slope, se, slope / se, p, len(values), n_mice, between, float(found.scale), converged, said)
+    return Mixed(
+        slope=slope,
+        se=se,
+        z=slope / se,
+        p=p,
+        n=len(values),
+        n_mice=n_mice,
+        mouse_variance=float(found.cov_re[0][0]),
+        rest_variance=float(found.scale),
+        optimiser=optimiser,
+        converged=bool(found.converged),
+        said="; ".join(dict.fromkeys(str(each.message) for each in caught)),
+    )
 
 
-def without_intercepts(design: np.ndarray, values: np.ndarray, mice: np.ndarray) -> Mixed:
-    """Return what the model comes to where the intercepts of mice do not vary.
-
-    There statsmodels fails, because a matrix is singular.  The estimate is then that of least squares, if the restricted
-    likelihood falls from variance 0 on: its slope there is checked.
-
-    Raises
-    ------
-    Refused
-        It rises: the matrix is singular for another reason.
-    """
-    inverse = np.linalg.inv(design.T @ design)
-    coefficients = inverse @ design.T @ values
-    rest = values - design @ coefficients
-    n, k = design.shape
-    variance = float(rest @ rest) / (n - k)
-    same = (mice[:, None] == mice[None, :]).astype(float)
-    rises = float(rest @ same @ rest) / variance - float(np.trace(same) - np.trace(inverse @ design.T @ same @ design))
-    if variance == 0 or rises > 0:
-        raise Refused("statsmodels cannot fit it: a matrix is singular")
-    slope, se = float(coefficients[-1]), float(np.sqrt(variance * inverse[-1, -1]))
-    p = float(2 * stats.norm.sf(abs(slope / se)))
-    return Mixed(slope, se, slope / se, p, n, len(np.unique(mice)), 0.0, variance, True, NO_VARIANCE)
+def fitted(model: MixedLM) -> tuple[Any, str]:
+    """Return the fit of a model, and the optimiser that found it."""
+    for optimiser in OPTIMISERS:
+        with contextlib.suppress(np.linalg.LinAlgError):
+            return model.fit(reml=True, method=optimiser), optimiser
+    raise Refused("statsmodels cannot fit it: a matrix is singular")
