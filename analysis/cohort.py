@@ -9,12 +9,16 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
 from rig.ending import run
 from rig.errors import RigError, SettingsError
 from rig.terminal import console
+
+if TYPE_CHECKING:
+    from analysis.cohort_table import Choices
 
 MISSING = "a cohort needs more Python packages ({error}); run 'make setup-analysis'"
 VALUES, POLICIES = ("performance", "rewards", "minmax", "latency"), ("complete", "zero", "paper")
@@ -61,16 +65,27 @@ def make(arguments: argparse.Namespace) -> list[str]:
     """Compute and write a cohort; return what the user is to read."""
     from analysis.cohort_files import write_all
     from analysis.cohort_make import all_files
+
+    files, warnings = all_files(arguments, choices_of(arguments))
+    return [*warnings, *(str(path) for path in write_all(arguments.out.expanduser(), files))]
+
+
+def choices_of(arguments: argparse.Namespace) -> "Choices":
+    """Return what the command line chooses.
+
+    Raises
+    ------
+    SettingsError
+        An option cannot be understood.
+    """
     from analysis.cohort_table import Choices
 
-    change = dict(change_day(text) for text in arguments.rule_change_day)
-    choices = Choices(
-        arguments.value, arguments.missing, change, days(arguments.days), arguments.group, arguments.mouse_column
-    )
     if not 0 <= arguments.pseudo_count < float("inf"):
         raise SettingsError(f"--pseudo-count {arguments.pseudo_count}: it must be 0 or more")
-    files, warnings = all_files(arguments, choices)
-    return [*warnings, *(str(path) for path in write_all(arguments.out.expanduser(), files))]
+    change = dict(change_day(text) for text in arguments.rule_change_day)
+    return Choices(
+        arguments.value, arguments.missing, change, days(arguments.days), arguments.group, arguments.mouse_column
+    )
 
 
 def change_day(text: str) -> tuple[str, int]:

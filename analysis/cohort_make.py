@@ -33,10 +33,17 @@ from rig.files.versions import code_version
 
 def all_files(arguments: argparse.Namespace, choices: Choices) -> tuple[dict[str, bytes], list[str]]:
     """Return {name: content} of all that is written, and the warnings."""
+    cohort, document = compute(arguments, choices)
+    page = page_of(cohort, document, choices, str(arguments.source))
+    return files_of(document, cohort.table) | {"cohort.html": html_of(page)}, cohort.warnings
+
+
+def compute(arguments: argparse.Namespace, choices: Choices) -> tuple[Cohort, dict[str, Any]]:
+    """Return a cohort, and the document with everything that was computed of it."""
     cohort, whole = load(arguments, choices)
     results = results_of(cohort, whole, choices, arguments.pseudo_count)
     cohort.warnings += about_results(results)
-    document = {
+    return cohort, {
         "code_version": code_version(),
         "versions": {name: metadata.version(name) for name in ("numpy", "scipy", "pandas", "statsmodels")},
         "inputs": cohort.inputs,
@@ -46,8 +53,6 @@ def all_files(arguments: argparse.Namespace, choices: Choices) -> tuple[dict[str
         "duplicates": duplicates_of(cohort.table)[["group", "mouse", "day", "cal_day"]].to_dict("records"),
         **results,
     }
-    page = page_of(cohort, results, choices, str(arguments.source))
-    return files_of(document, cohort.table) | {"cohort.html": html_of(page)}, cohort.warnings
 
 
 def parameters(arguments: argparse.Namespace, choices: Choices) -> dict[str, Any]:

@@ -6,7 +6,7 @@ paper       as the published figures were made: see `paper_cells`
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,13 @@ from rig.errors import SettingsError
 POLICIES = ("complete", "zero", "paper")
 PAPER_COLUMNS = ("mouse_id", "group", "sex", "roi_type", *RULES, "exp_label")
 """A column of the published grid is what differs in one of these."""
+
+
+class Block(NamedTuple):
+    """A block of the published grid: its days, and {(column, day): value}."""
+
+    days: set[int]
+    cells: dict[tuple[tuple[Any, ...], int], float]
 
 
 class Cells(NamedTuple):
@@ -97,19 +104,15 @@ def paper_cells(whole: pd.DataFrame, choices: Choices, mice: list[str], groups: 
     """
     keys = [name for name in PAPER_COLUMNS if name in whole]
     named = whole.assign(**{name: whole[name].fillna("") for name in keys})
-    columns = named[[*keys, "mouse"]].drop_duplicates()
-    columns = columns[columns["mouse"].isin(mice) & columns["group"].isin(groups)]
-    blocks = list(blocks_of(named, choices))
-    observed = imputed = averaged = 0
-    values = np.full((len(mice), len(days)), np.nan)
-    for i, mouse in enumerate(mice):
-        own = columns[columns["mouse"] == mouse]
-        for j, day in enumerate(days):
-            found = grid_values(blocks, own, keys, day, choices.column)
-            observed, imputed = observed + int((~np.isnan(found)).sum()), imputed + int(np.isnan(found).sum())
-            averaged += len(found) > 1
-            values[i, j] = np.nan_to_num(found).mean()
-    return Cells(mice, days, values, observed, imputed, [], averaged)
+    chosen = named[named["mouse"].isin(mice) & named["group"].isin(groups)]
+    columns = {mouse: set(map(tuple, own[keys].to_numpy())) for mouse, own in chosen.groupby("mouse")}
+    blocks = [block_of(rows, keys, choices.column) for rows in blocks_of(named, choices)]
+    found = [[grid_values(blocks, columns[mouse], day) for day in days] for mouse in mice]
+    grid = [np.array(cell) for row in found for cell in row]
+    imputed = sum(int(np.isnan(cell).sum()) for cell in grid)
+    values = np.array([np.nan_to_num(cell).mean() for cell in grid]).reshape(len(mice), len(days))
+    averaged = sum(len(cell) > 1 for cell in grid)
+    return Cells(mice, days, values, sum(map(len, grid)) - imputed, imputed, [], averaged)
 
 
 def blocks_of(whole: pd.DataFrame, choices: Choices) -> Iterator[pd.DataFrame]:
@@ -123,17 +126,18 @@ def blocks_of(whole: pd.DataFrame, choices: Choices) -> Iterator[pd.DataFrame]:
             yield rows[rows["day"] > change]
 
 
-def grid_values(blocks: list[pd.DataFrame], columns: pd.DataFrame, keys: list[str], day: int, value: str) -> np.ndarray:
+def block_of(rows: pd.DataFrame, keys: list[str], value: str) -> Block:
+    """Return a block of the published grid; sessions of a column on one day are averaged."""
+    means = rows.groupby([*keys, "day"])[value].mean()
+    cells = {(tuple(key[:-1]), int(key[-1])): float(mean) for key, mean in means.items()}
+    return Block({int(day) for day in rows["day"]}, cells)
+
+
+def grid_values(blocks: list[Block], columns: set[tuple[Any, ...]], day: int) -> list[float]:
     """Return what the columns of a mouse have on a day, in each block that has this day; NaN for nothing."""
-    found = []
-    for block in blocks:
-        on_day = block[block["day"] == day]
-        if not len(on_day):
-            continue
-        for column in columns.to_dict("records"):
-            same = np.logical_and.reduce([on_day[name] == column[name] for name in keys])
-            found.append(on_day[value][same].mean())
-    return np.array(found, float)
+    return [
+        block.cells.get((column, day), np.nan) for block in blocks if day in block.days for column in sorted(columns)
+    ]
 
 
 def check_policy(parts: dict[str, pd.DataFrame], choices: Choices) -> None:

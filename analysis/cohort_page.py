@@ -142,7 +142,7 @@ def tables_of(results: Mapping[str, Any]) -> list[Table]:
 def table(title: str, cells: Any, rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return rows as a table of the page."""
     found = [cells(row) for row in rows]
-    columns = list(found[0]) if found else []
+    columns = [name for name in (found[0] if found else ()) if any(row[name] != "" for row in found)]
     return Table(title, columns, [[Cell(number(row[name])) for name in columns] for row in found])
 
 
@@ -195,7 +195,14 @@ def change_cells(row: Mapping[str, Any]) -> dict[str, Any]:
 def mixed_cells(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a mixed model."""
     return {**where(row), "slope": row["slope"], "SE": row["se"], "p": row["p"], "mice": row["n_mice"],
-            "sessions": row["n"], "cells invented": 0, "note": row["reason"] or row["said"] or ""}  # fmt: skip
+            "sessions": row["n"], "cells invented": 0, "note": row["reason"] or mixed_note(row)}  # fmt: skip
+
+
+def mixed_note(row: Mapping[str, Any]) -> str:
+    """Return what a reader should know about a fit; cohort.json has the words of statsmodels."""
+    if not row["converged"]:
+        return "did not converge"
+    return "the mice do not differ more than by chance" if "boundary" in row["said"] else ""
 
 
 def trend_cells(row: Mapping[str, Any]) -> dict[str, Any]:

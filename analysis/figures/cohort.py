@@ -112,35 +112,33 @@ def known_days(rows: pd.DataFrame, column: str) -> list[int]:
 
 
 def draw_distributions(figure: Figure, table: pd.DataFrame, column: str) -> None:
-    """Draw the values of the mice on the first and the last day of each group, a line for each mouse with both."""
-    groups = sorted(table["group"].unique())
+    """Draw the values on the first and the last day of each group: boxes, and a line for each mouse."""
     (axes,) = grid(figure, 1, 1)
-    names = []
-    for i, (group, color) in enumerate(colors_of(groups).items()):
+    names: list[tuple[float, str]] = []
+    for i, (group, color) in enumerate(colors_of(sorted(table["group"].unique())).items()):
         rows = table[(table["group"] == group) & table[column].notna()]
-        days = sorted(rows["day"].unique())
-        if not days:
-            continue
-        places = {day: 3 * i + side for side, day in enumerate(dict.fromkeys((days[0], days[-1])))}
-        names += [(place, f"{group}\nday {day}") for day, place in places.items()]
-        for _, own in rows[rows["day"].isin(list(places))].groupby("mouse"):
-            daily = own.groupby("day")[column].mean()
-            axes.plot([places[day] for day in daily.index], daily, "-", color=GREY, linewidth=0.8)
-        boxes = [rows[column][rows["day"] == day] for day in places]
-        axes.boxplot(
-            boxes, positions=list(places.values()), widths=0.55, showfliers=False, medianprops={"color": color}
-        )
-        for day, place in places.items():
-            values = rows[column][rows["day"] == day]
-            axes.plot(place + spread(len(values)), values, "o", color=color, markersize=5, alpha=0.8)
+        if len(rows):
+            ends = dict.fromkeys((rows["day"].min(), rows["day"].max()))
+            names += draw_ends(axes, rows, column, color, {day: 3.0 * i + side for side, day in enumerate(ends)})
     axes.set_xticks([place for place, _ in names], [name for _, name in names])
     axes.set_ylabel(LABELS[column])
     fit_height(axes, column)
 
 
-def spread(n: int) -> np.ndarray:
-    """Return small shifts, so that equal values stay visible."""
-    return np.linspace(-0.16, 0.16, n) if n > 1 else np.zeros(n)
+def draw_ends(
+    axes: Axes, rows: pd.DataFrame, column: str, color: str, places: dict[int, float]
+) -> list[tuple[float, str]]:
+    """Draw the values of a group on its first and last day at their places; return the places and their names."""
+    rows = rows[rows["day"].isin(list(places))]
+    mice = sorted(rows["mouse"].unique())
+    for mouse, shift in zip(mice, np.linspace(-0.18, 0.18, len(mice)) if len(mice) > 1 else [0.0], strict=True):
+        own = rows[rows["mouse"] == mouse].sort_values("day")
+        axes.plot(own["day"].map(places) + shift, own[column], "-", color=GREY, linewidth=0.8)
+        axes.plot(own["day"].map(places) + shift, own[column], "o", color=color, markersize=5, alpha=0.8)
+    boxes = [rows[column][rows["day"] == day] for day in places]
+    axes.boxplot(boxes, positions=list(places.values()), widths=0.6, showfliers=False, medianprops={"color": color})
+    group = rows["group"].iloc[0]
+    return [(place, f"{group}\nday {day}") for day, place in places.items()]
 
 
 def draw_signals(figure: Figure, table: pd.DataFrame, signals: dict[str, Histogram]) -> None:
