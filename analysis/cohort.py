@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
+from analysis.many import add_options
 from rig.ending import run
 from rig.errors import RigError, SettingsError
 from rig.terminal import console
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--calendar", action="store_true", help="DATA_ROOT: count days without a session, too")
     found.add_argument("--simulated", action="store_true", help="DATA_ROOT: simulated and replayed sessions count, too")
     found.add_argument("--pseudo-count", type=float, default=0.0, help="added to each bin before a divergence (0)")
+    add_options(found)
     return found
 
 

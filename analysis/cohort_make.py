@@ -27,6 +27,7 @@ from analysis.cohort_table import (
     with_values,
 )
 from analysis.cohort_warnings import about_left_out, about_results, about_table
+from analysis.many import Where
 from analysis.page import html_of
 from rig.files.versions import code_version
 
@@ -73,7 +74,8 @@ def load(arguments: argparse.Namespace, choices: Choices) -> tuple[Cohort, pd.Da
     if source.is_file():
         table, inputs, signals, left_out = from_csv(source)
     else:
-        table, inputs, signals, left_out = collect(source, arguments.simulated, arguments.calendar)
+        where = Where(arguments.jobs, arguments.scheduler)
+        table, inputs, signals, left_out = collect(source, arguments.simulated, arguments.calendar, where)
     rows = {"read": len(table) + sum(left_out.values()), "left_out": sum(left_out.values())}
     warnings = about_left_out(left_out)
     if arguments.select is not None:

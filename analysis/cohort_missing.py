@@ -155,7 +155,8 @@ def check_policy(parts: dict[str, pd.DataFrame], choices: Choices) -> None:
         holes = grid_of(once, choices.column).isna()
         missing = int(holes.to_numpy().sum())
         if missing:
-            mouse, day = holes.stack()[lambda is_hole: is_hole].index[0]
+            i, j = np.argwhere(holes.to_numpy())[0]
+            mouse, day = holes.index[i], holes.columns[j]
             mice = int(holes.any(axis=1).sum())
             raise SettingsError(
                 f"{missing} of {holes.size} mice x days of {group} have no {choices.value}, as {mouse} on day {day}; "

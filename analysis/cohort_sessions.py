@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from analysis.cohort_table import Histogram
+from analysis.many import Where, for_each
 from analysis.session_summary import Summary, summarize
-from analysis.sessions import is_session, sessions_of_mouse
+from analysis.sessions import is_session, mice_of, sessions_of_mouse
 from rig.errors import SettingsError
 
 
@@ -35,16 +37,17 @@ def folders_below(root: Path) -> list[Path]:
         raise SettingsError(f"{root}: there is no such file or folder")
     if is_session(root):
         raise SettingsError(f"{root} is one session; a cohort needs the folder that holds the folders of the mice")
-    mice = sorted(path for path in root.iterdir() if path.is_dir())
-    found = [*sessions_of_mouse(root), *(folder for mouse in mice for folder in sessions_of_mouse(mouse))]
+    found = [folder for mouse in (root, *mice_of(root)) for folder in sessions_of_mouse(mouse)]
     if not found:
         raise SettingsError(f"{root}: there is no session here; name the folder that holds the folders of the mice")
     return found
 
 
-def collect(root: Path, with_simulated: bool, by_calendar: bool) -> Collected:
-    """Return what the sessions of a data root came to."""
-    return collected([summarize(folder, with_simulated) for folder in folders_below(root)], root, by_calendar)
+def collect(root: Path, with_simulated: bool, by_calendar: bool, where: Where) -> Collected:
+    """Return what the sessions of a data root came to; each is a task of its own."""
+    results = for_each(partial(summarize, with_simulated=with_simulated), folders_below(root), where, "sessions")
+    summaries = [each.value or Summary(str(each.folder), each.reason, {}) for each in results]
+    return collected(summaries, root, by_calendar)
 
 
 def collected(summaries: Iterable[Summary], root: Path, by_calendar: bool) -> Collected:

@@ -64,7 +64,7 @@ def asked(tmp_path):
         if isinstance(source, pd.DataFrame):
             path = tmp_path / "sessions.csv"
             source.to_csv(path, index=False)
-        return parser().parse_args([str(path), "--out", str(tmp_path / "out"), *map(str, options)])
+        return parser().parse_args([str(path), "--jobs", "1", "--out", str(tmp_path / "out"), *map(str, options)])
 
     return ask
 
@@ -540,6 +540,12 @@ def test_its_own_table_gives_the_same_as_the_data_root(cohort, written, data_roo
     again = cohort(shutil.copy(written(data_root, "--simulated") / "cohort_sessions.csv", tmp_path / "again.csv"))
     for name in ("curves", "rm_anova", "between_groups", "pairwise"):
         assert first[name] == again[name]
+
+
+def test_several_processes_give_the_same_as_one(cohort, data_root):
+    pytest.importorskip("distributed", reason="'make setup-analysis' installs what many sessions at once need")
+    one, two = (cohort(data_root, "--simulated", "--jobs", n) for n in (1, 2))
+    assert one == two
 
 
 def test_days_are_ranks_of_dates_or_days_of_the_calendar():
