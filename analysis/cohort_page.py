@@ -16,6 +16,7 @@ POLICIES = {
     "zero": "0 in place of missing days",
     "paper": "as in the published figures: zeros, averages over the blocks of their grid",
 }
+MOST_DAYS = 60  # in a table with empty columns, too
 NEXT_TO = (
     "Two p values next to each other do not compare two groups: that is what the direct comparison is for (each mouse "
     "counts once, by its slope), and day x group of the mixed model."
@@ -248,7 +249,8 @@ def sets(row: Mapping[str, Any]) -> dict[str, Any]:
 def sessions_table(cohort: Cohort) -> Table:
     """Return mice x days: how many sessions there are, empty where there is none."""
     found = cohort.table.groupby(["group", "mouse", "day"]).size().unstack("day")
-    days = range(int(found.columns.min()), int(found.columns.max()) + 1)
+    days = [*range(int(found.columns.min()), int(found.columns.max()) + 1)]
+    days = days if len(days) <= MOST_DAYS else [int(day) for day in found.columns]
     rows = [
         [Cell(str(group)), Cell(str(mouse)), *(Cell(sessions_on(counts, day)) for day in days)]
         for (group, mouse), counts in found.iterrows()

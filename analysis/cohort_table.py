@@ -19,6 +19,7 @@ VALUES = ("performance", "rewards", "rewards_per_trial", "minmax", "success_rate
 COLUMN_OF = {"performance": "performance", "rewards": "rewards", "minmax": "minmax", "latency": "latency_s"}
 """What --value may name, and its column."""
 NO_GROUP = "no group"
+LAST_DAY = 3650
 EVERYONE = ""  # in `Choices.change`: the day of every group
 
 
@@ -146,6 +147,12 @@ def with_numbers(table: pd.DataFrame, source: str) -> pd.DataFrame:
     if (table["day"] % 1 != 0).any():
         raise SettingsError(f"{source}: day must be whole numbers; row {first(table['day'] % 1 != 0)} has another one")
     table["day"] = table["day"].astype(int)
+    far = table["day"].abs() > LAST_DAY
+    if far.any():
+        raise SettingsError(
+            f"{source}: row {first(far)} says day = {table['day'][far].iloc[0]}; days are counted from the first "
+            f"session, to {LAST_DAY} at most; a date belongs into cal_day"
+        )
     return table
 
 

@@ -42,7 +42,7 @@ def about_duplicates(table: pd.DataFrame) -> list[str]:
     more = f", and {len(found) - 6} more" if len(found) > 6 else ""
     return [
         f"Duplicates, more than one session of a mouse on a day: {', '.join(found[:6])}{more}. They are not averaged "
-        "in silence: curves count each session; --select says which one counts."
+        "in silence: curves count each session, only --missing paper averages; --select says which one counts."
     ]
 
 
@@ -84,7 +84,7 @@ def about_groups(table: pd.DataFrame) -> list[str]:
         found.append(f"{mouse} is in the groups {groups}: they are not independent, and no test here accounts for it.")
     if NO_GROUP in set(table["group"]) and table["group"].nunique() > 1:
         n = int((table["group"] == NO_GROUP).sum())
-        found.append(f"{counted(n, 'session')} without a group; subject.ini or --select says it.")
+        found.append(f"Without a group, which subject.ini or --select can say: {counted(n, 'session')}.")
     return found
 
 
@@ -92,16 +92,16 @@ def about_rewards(table: pd.DataFrame) -> list[str]:
     """Return in how many sessions performance is not what it seems."""
     other = (table["given_performance"] - table["performance"]).abs() > CLOSE if "given_performance" in table else False
     said = {
-        "with more rewards than trials: performance is held at 1, and rewards_per_trial is the ratio itself":
+        "More rewards than trials, so performance is held at 1; rewards_per_trial is the ratio itself":
             table["rewards"] > table["trials"],
-        "in which the file has another performance than min(1, rewards / trials), which is taken": other,
-        "without trials have no performance": ~(table["trials"] > 0),
-        "with random rewards have no performance: the rewards were not earned": is_random(table),
-        "were cut short, or are still running": is_true(table, "was_cut_short"),
-        "have no min-max value: their mouse had the same rewards in all sessions of a rule":
+        "Another performance in the file than min(1, rewards / trials), which is taken": other,
+        "No trials, so no performance": ~(table["trials"] > 0),
+        "Random rewards, so no performance: they were not earned": is_random(table),
+        "Cut short, or still running": is_true(table, "was_cut_short"),
+        "No min-max value, because the mouse had the same rewards in all sessions of a rule":
             table["minmax"].isna() & table["rewards"].notna(),
     }  # fmt: skip
-    return [f"{counted(n, 'session')} {what}." for what, which in said.items() if (n := int(np.sum(which)))]
+    return [f"{what}: {counted(n, 'session')}." for what, which in said.items() if (n := int(np.sum(which)))]
 
 
 def about_results(results: dict[str, Any]) -> list[str]:

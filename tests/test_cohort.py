@@ -147,7 +147,7 @@ def test_performance_is_held_at_1_and_the_ratio_is_kept(cohort):
     assert of(found["curves"], value="performance", group="trained", day=6)["mean"] == 1
     ratio = table[(table["group"] == "trained") & (table["day"] == 6)]["rewards"].mean() / 20
     assert of(found["curves"], value="rewards_per_trial", group="trained", day=6)["mean"] == pytest.approx(ratio)
-    assert any("more rewards than trials: performance is held at 1" in each for each in found["warnings"])
+    assert any("More rewards than trials, so performance is held at 1" in each for each in found["warnings"])
 
 
 def test_minmax_is_within_mouse_and_rule_and_null_where_nothing_varies():
@@ -313,9 +313,9 @@ def test_a_mouse_in_two_groups_and_groups_without_a_direct_test_are_said(cohort)
 
 def test_another_performance_in_the_file_is_said(cohort):
     table = sessions().assign(performance=lambda rows: rows["rewards"] / 100)
-    assert not any("another performance" in warning for warning in cohort(table)["warnings"])
+    assert not any("Another performance" in warning for warning in cohort(table)["warnings"])
     table.loc[0, "performance"] += 0.1
-    assert any("1 session in which the file has another" in warning for warning in cohort(table)["warnings"])
+    assert any("Another performance in the file" in warning for warning in cohort(table)["warnings"])
 
 
 # ---- selecting
@@ -404,6 +404,7 @@ def test_a_table_of_its_own_gives_the_same_again(cohort, written, tmp_path):
         (lambda t: t[:0], (), "has no row; a cohort needs a row for each session"),
         (lambda t: t[t["mouse_id"] == "c0"], (), "a cohort needs 2 mice with a value; there is one mouse, c0"),
         (lambda t: t[t["day"] == 2], (), "a cohort needs 2 days with a value; there is one day, 2"),
+        (lambda t: t.assign(day=20260101), (), "row 2 says day = 20260101; days are counted from the first session"),
         (lambda t: t.assign(rewards="many"), (), "row 2 says rewards = many, which is no number"),
         (lambda t: t.assign(day=1.5), (), "day must be whole numbers; row 2 has another one"),
         (lambda t: t.assign(mouse_id=None), (), "row 2 has no mouse_id or no day"),
