@@ -1,7 +1,5 @@
 """What a cohort is written as: one JSON file with everything, unrounded, and its tables as CSV files."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.csv_files import as_csv
 from rig.disk import replace_file
 from rig.errors import RigError
 
@@ -36,15 +35,11 @@ def as_json(document: Mapping[str, Any]) -> bytes:
     return f"{json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as CSV; what lies deeper in a row gets columns of its own, as welch.p, and lists become JSON."""
     flat_rows = [flat(plain(row)) for row in rows]
     columns = list(dict.fromkeys(name for row in flat_rows for name in row))
-    file = io.StringIO()
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat_rows)
-    return file.getvalue().encode()
+    return as_csv(columns, [[row.get(name) for name in columns] for row in flat_rows])
 
 
 def flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -65,7 +60,7 @@ def files_of(document: Mapping[str, Any], table: pd.DataFrame) -> dict[str, byte
         "sessions": table.to_dict("records"),
     }
     return {"cohort.json": as_json(document)} | {
-        f"cohort_{name}.csv": as_csv(rows) for name, rows in tables.items() if rows
+        f"cohort_{name}.csv": rows_as_csv(rows) for name, rows in tables.items() if rows
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.cohort_checks import check_change, check_enough
 from analysis.cohort_files import files_of
 from analysis.cohort_missing import duplicates_of
 from analysis.cohort_page import page_of
@@ -17,8 +18,6 @@ from analysis.cohort_table import (
     Choices,
     Cohort,
     Histogram,
-    check_change,
-    check_enough,
     read_csv,
     restricted,
     select,

@@ -165,8 +165,8 @@ def connected(where: Where, n_tasks: int) -> Iterator[Any]:
         # Else a computer that takes long to start a process again gives its place up, and in the end has no worker.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}),
         LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=0,
-            silence_logs=logging.CRITICAL,
+            n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", memory_limit=0, silence_logs=logging.CRITICAL,
+            dashboard_address="127.0.0.1:0",  # any port: else a second program finds the usual one taken
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip

@@ -25,11 +25,13 @@ from analysis.cohort import change_day, choices_of, make, parser
 from analysis.cohort_files import as_json
 from analysis.cohort_make import compute
 from analysis.cohort_missing import cells_of, paper_cells
+from analysis.cohort_results import anova_row, parts_of, slopes
 from analysis.cohort_sessions import days_of
 from analysis.cohort_table import Choices, minmax, with_values
 from analysis.outcomes import outcomes_of
 from analysis.session_summary import EDGES, summarize
 from analysis.stats.anova import rm_anova
+from analysis.stats.pairwise import welch
 from analysis.stats.refused import Refused
 from rig.errors import SettingsError
 from rig.files.reader import read_session
@@ -118,6 +120,20 @@ def test_a_known_effect_is_found_and_only_where_it_is(cohort):
     assert direct["interaction"]["slope"] == pytest.approx(0.1, abs=0.02)
     assert direct["interaction"]["p"] < 1e-6
     assert found["warnings"] == ["Fewer than 5 mice: control (4 mice), trained (4 mice)."]
+
+
+def test_in_cohorts_without_an_effect_p_is_uniform():
+    """200 tables in which nothing happens: from their sessions to the p of days, and to the p between the groups."""
+    of_days, of_groups = [], []
+    for seed in range(200):
+        table = with_values(sessions(slope=0.0, seed=seed), Choices())
+        control, trained, _ = parts_of(table, Choices())
+        of_days.append(anova_row(control, table, Choices())["p"])
+        of_mice = (np.array(list(slopes(part.rows, "performance").values())) for part in (control, trained))
+        of_groups.append(welch(*of_mice).p)
+    for p in (of_days, of_groups):
+        assert stats.kstest(p, "uniform").pvalue > 0.01
+        assert np.mean(np.array(p) < 0.05) < 0.1
 
 
 @pytest.mark.parametrize("value", ["performance", "rewards", "minmax", "latency"])
