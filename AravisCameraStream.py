@@ -39,6 +39,8 @@ class AravisCameraStream:
 
     Attributes
     ----------
+    channels : int
+        1 with a Mono pixel format, else 3.
     is_linear : bool or None
         True for grey and mosaic pictures: gamma is off.  None where the camera makes colours of its mosaic itself.
     """
@@ -51,6 +53,7 @@ class AravisCameraStream:
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         self._settings = from_strings(CameraSettings, cfgDict, "AravisCameraStream")
         self.is_linear: bool | None = pixel_formats.is_raw(self._settings.pixel_format) or None
+        self.channels = pixel_formats.channels_of(self._settings.pixel_format)
         self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s, self._settings.realtime)
         self._ids, self._clock = FrameIds(self._settings.framerate), CameraClock()
         self._incomplete = 0

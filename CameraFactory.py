@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from rig.devices.frames import Frame
 from rig.devices.tone_player import Tone
-from rig.errors import CameraError
+from rig.errors import CameraError, SettingsError
 from rig.protocol.tally import Tally
 from rig.settings.common import CameraSettings, RigSettings
 from rig.settings.ini import to_strings
@@ -31,6 +31,8 @@ class Driver(Protocol):
         Whether exposure, gain and colours are known to stay as they are; None where nobody can say.
     is_linear : bool or None
         Whether each colour of a pixel is proportional to its light; None where nobody can say.
+    channels : int
+        Of a pixel: 3 for blue, green and red, 1 for grey.  Known before `start`; 3 where a driver does not say.
     """
 
     stands_in: ClassVar[str]
@@ -41,6 +43,10 @@ class Driver(Protocol):
     @property
     def is_linear(self) -> bool | None:
         """See above; a plain attribute will do, of the class or, where it depends on the settings, of the object."""
+
+    @property
+    def channels(self) -> int:
+        """See above; a plain attribute will do here, too."""
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:
         """Take the settings, {name: text}; nothing is opened yet."""
@@ -95,6 +101,7 @@ class Refuses(Protocol):
         """Raise SettingsError, in a sentence with the cure, if it cannot."""
 
 
+IN_COLOUR = 3  # channels: blue, green, red
 LINEAR_IN_WORDS = {True: "yes", False: "no", None: "unknown"}
 """Whether pictures are linear in light, as sessions and summaries say it."""
 
@@ -137,10 +144,22 @@ class CameraFactory:
 
     @classmethod
     def refuse(cls, settings: RigSettings) -> None:
-        """Raise SettingsError if the driver of these settings says that it cannot do them; nothing is opened."""
+        """Raise SettingsError if the driver of these settings says that it cannot do them; no camera is opened."""
         driver = cls.driver(settings.vid_source)
         if isinstance(driver, Refuses):
             driver.refuse(settings)
+        if settings.mono and cls.channels_of(settings) == IN_COLOUR:
+            raise SettingsError(f"mono = 1: vid_source = {settings.vid_source} gives three colours; set mono = 0")
+        if settings.needs_colours and cls.channels_of(settings) != IN_COLOUR:
+            raise SettingsError(
+                f"vid_source = {settings.vid_source}: it gives grey pictures, and ΔF/F needs green and blue; "
+                "use a camera with colours"
+            )
+
+    @classmethod
+    def channels_of(cls, settings: RigSettings) -> int:
+        """Return how many channels the pictures will have with these settings; no camera is opened."""
+        return channels_of(cls.driver(settings.vid_source)(driver_settings(settings)))
 
     @classmethod
     def open(cls, settings: RigSettings, fast: bool = False) -> "CameraFactory":
@@ -157,8 +176,7 @@ class CameraFactory:
         CameraError
             The camera is missing or refuses its settings.
         """
-        cfgDict = to_strings(settings) | {"fast": str(int(fast)), "scene": settings.scene}
-        return cls(cls.driver(settings.vid_source)(cfgDict).start(), settings.resolution)
+        return cls(cls.driver(settings.vid_source)(driver_settings(settings, fast)).start(), settings.resolution)
 
     def begin_session(self) -> None:
         """Number frames from 0 again and forget old losses; recordings and simulations start from their beginning."""
@@ -177,6 +195,11 @@ class CameraFactory:
         """Whether the pictures are linear in light; None where the driver does not know, or does not say."""
         is_linear: bool | None = getattr(self.camera, "is_linear", None)
         return is_linear
+
+    @property
+    def channels(self) -> int:
+        """How many channels a pixel has: 3 for blue, green and red, 1 for grey."""
+        return channels_of(self.camera)
 
     @property
     def can_expose(self) -> bool:
@@ -220,7 +243,7 @@ class CameraFactory:
         return frame._replace(number=number)
 
     def get_image(self) -> np.ndarray | None:
-        """Return the image of the next new frame, (height, width, 3) uint8 BGR, or None when a recording has ended."""
+        """Return the next new image, (height, width, channels) uint8, BGR or grey; None when a recording has ended."""
         frame = self.read()
         return None if frame is None else frame.image
 
@@ -229,9 +252,10 @@ class CameraFactory:
         if self._resolution is None:
             return
         width, height = self._resolution
-        if image.shape != (height, width, 3) or image.dtype != np.uint8:
+        if image.shape != (height, width, self.channels) or image.dtype != np.uint8:
+            colours = "three colours" if self.channels == IN_COLOUR else "one grey channel"
             raise CameraError(
-                f"the camera gives {form_of(image)} where resolution = {width}, {height} and three colours of uint8 "
+                f"the camera gives {form_of(image)} where resolution = {width}, {height} and {colours} of uint8 "
                 "are needed; correct resolution, or the format of the camera"
             )
 
@@ -251,10 +275,20 @@ class CameraFactory:
         self.stop()
 
 
+def driver_settings(settings: RigSettings, fast: bool = False) -> dict[str, str]:
+    """Return what a driver is made with (`cfgDict`)."""
+    return to_strings(settings) | {"fast": str(int(fast)), "scene": settings.scene}
+
+
+def channels_of(driver: Driver) -> int:
+    """Return how many channels the pictures of a driver have; those that do not say have three."""
+    return int(getattr(driver, "channels", IN_COLOUR))
+
+
 def form_of(image: np.ndarray) -> str:
     """Return in words what an image is, as in '64, 48 px, grey, of uint16'."""
     if image.ndim not in (2, 3):
         return f"an array of {image.ndim} dimensions"
     height, width = image.shape[:2]
-    channels = "grey, " if image.ndim == 2 else "" if image.shape[2] == 3 else f"{image.shape[2]} channels, "
+    channels = "grey, " if image.ndim == 2 else "" if image.shape[2] == IN_COLOUR else f"{image.shape[2]} channels, "
     return f"{width}, {height} px, {channels}of {image.dtype}"

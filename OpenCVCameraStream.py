@@ -21,9 +21,12 @@ from rig.devices.frames import Counting, Frame, FrameQueue, Numbering
 from rig.errors import CameraError
 from rig.settings.common import CameraSettings
 from rig.settings.loading import from_strings
+from rig.terminal import console
 
 QUEUE_FRAMES = 64
 FIRST_FRAMES = 5  # to see what kind of source it is
+SAMPLED = 8  # px from one pixel to the next whose colours are compared
+NO_COLOUR = "its three colours are equal; with mono = 1 a session needs a third of the disk"
 
 
 class OpenCVCameraStream:
@@ -34,7 +37,8 @@ class OpenCVCameraStream:
     cfgDict : mapping of str to str
         `opencv_source` is the number of the camera, a pipeline or an address; `resolution` and `framerate` are
         asked for, and refused where the camera gives others.  With `crop` the camera gives the size that it likes, and
-        `resolution` is cut out of it.  `shutter_speed` and `gain` are set where V4L2 has them.
+        `resolution` is cut out of it.  `shutter_speed` and `gain` are set where V4L2 has them.  `mono` = 1 keeps one
+        channel of a camera without colours.
     """
 
     stands_in: ClassVar[str] = ""
@@ -47,6 +51,7 @@ class OpenCVCameraStream:
         self._settings = from_strings(CameraSettings, cfgDict, "OpenCVCameraStream")
         self._queue = FrameQueue(QUEUE_FRAMES, self._settings.camera_timeout_s, self._settings.realtime)
         self._arrivals = Arrivals(self._settings.frame_period_s())
+        self.channels = 1 if self._settings.mono else 3
         self._running = False
         self._thread = threading.Thread(target=self._capture, name="OpenCV camera", daemon=True)
 
@@ -93,6 +98,9 @@ class OpenCVCameraStream:
         if not good:
             raise CameraError(f"opencv_source = {source}: the camera opens but gives no image")
         self._check_size(image)
+        image = self._in_channels(image)
+        if self.channels == 3 and image.any() and has_no_colour(image):
+            console.print(f"opencv_source = {source}: {NO_COLOUR}", style="yellow", soft_wrap=True)
         fps = self._camera.get(cv2.CAP_PROP_FPS)
         if fps > 0 and abs(fps / self._settings.framerate - 1) > 0.01:
             raise CameraError(
@@ -101,7 +109,7 @@ class OpenCVCameraStream:
 
     def _check_size(self, image: np.ndarray) -> None:
         (width, height), crop = self._settings.resolution, self._settings.crop
-        if self._cut(image).shape == (height, width, 3):
+        if self._cut(image).shape[:2] == (height, width):
             return
         gives = f"the camera gives {image.shape[1]}, {image.shape[0]} px"
         if crop is None:
@@ -116,6 +124,15 @@ class OpenCVCameraStream:
             return image
         (x, y), (width, height) = self._settings.crop, self._settings.resolution
         return np.ascontiguousarray(image[y : y + height, x : x + width])
+
+    def _in_channels(self, image: np.ndarray) -> np.ndarray:
+        """Return an image with the channels that it should have; CameraError where it has colours and should not."""
+        if self.channels == 3:
+            return image
+        grey = image if image.ndim == 2 else image[..., 0]
+        if not has_no_colour(image):
+            raise CameraError("mono = 1: the camera gives colours; set mono = 0")
+        return np.ascontiguousarray(grey)[..., None]
 
     def begin_session(self) -> None:
         """Forget the frames that wait."""
@@ -144,12 +161,24 @@ class OpenCVCameraStream:
                 counting.leave_out()
                 continue
             number = (numbering if self._arrivals.has_stamps else counting).number(captured_s)
-            self._queue.put(Frame(number, captured_s, captured_s, self._cut(image)))
+            try:
+                self._queue.put(Frame(number, captured_s, captured_s, self._in_channels(self._cut(image))))
+            except CameraError as error:
+                self._queue.fail(error)
+                break
         self._camera.release()
 
     def _stamp_s(self) -> float:
         """Return when the newest image was captured, s, as the driver says."""
         return float(self._camera.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
+
+
+def has_no_colour(image: np.ndarray) -> bool:
+    """Return whether the colours of an image, (height, width[, 3]), are equal, as a sample of its pixels shows."""
+    if image.ndim == 2:
+        return True
+    sample = image[::SAMPLED, ::SAMPLED]
+    return bool((sample == sample[..., :1]).all())
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ class PiCameraStream:
     stands_in: ClassVar[str] = ""
     can_be_fast: ClassVar[bool] = False
     replays: ClassVar[bool] = False
+    channels: ClassVar[int] = 3
     gains_are_locked: ClassVar[bool | None] = True  # `_verify` reads it back from the camera
 
     def __init__(self, cfgDict: Mapping[str, str]) -> None:

@@ -50,7 +50,7 @@ class SimCameraStream:
     cfgDict : mapping of str to str
         As for a camera, with seed; `scene` names the module of `rig.simulated` that draws, and what that needs, as
         bregma, ppmm and seeds_mm for the cortex.  `sim_camera_fails_at_s` > 0 lets it stop giving frames then.
-        `fast` = 1 does not wait for the time of a frame.
+        `fast` = 1 does not wait for the time of a frame.  `mono` = 1 gives what a camera without colours sees.
     """
 
     stands_in: ClassVar[str] = "a drawn mouse"
@@ -67,6 +67,7 @@ class SimCameraStream:
         self._tally = Tally()
         self._rewards_seen = 0
         self._brightness = 1.0  # at the exposure of the settings
+        self.channels = 1 if self._settings.mono else 3
 
     def start(self) -> "SimCameraStream":
         """Paint what stays the same in every frame."""
@@ -110,6 +111,8 @@ class SimCameraStream:
         image = self._scene.render(time_s, self._tone.hz if self._tone else 0.0, rewards)
         if self._brightness != 1.0:
             image = cv2.convertScaleAbs(image, alpha=self._brightness)
+        if self.channels == 1:
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None]
         self._number += 1
         known_age_s = 0.0 if self._pacer.fast else None
         return Frame(self._number - 1, time_s, self._pacer.wait_for(time_s), image, known_age_s)

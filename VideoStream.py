@@ -19,8 +19,9 @@ import numpy as np
 from rig.devices.frames import Frame
 from rig.devices.pacing import Pacer
 from rig.errors import CameraError, SettingsError
+from rig.files.matroska import is_lossless
 from rig.files.original import logged_rate
-from rig.files.reader import read_session
+from rig.files.reader import find_files, read_frames, read_session
 from rig.settings.common import HDF5_ENDINGS, CameraSettings
 from rig.settings.loading import from_strings
 from rig.terminal import console
@@ -37,7 +38,7 @@ class Recorded(NamedTuple):
     time_s: float
     age_s: float
     was_paused: bool
-    image: np.ndarray  # (height, width, 3) BGR
+    image: np.ndarray  # (height, width, channels) BGR or grey
 
 
 class VideoStream:
@@ -46,7 +47,8 @@ class VideoStream:
     Parameters
     ----------
     cfgDict : mapping of str to str
-        `vid_root` names a session folder, an HDF5 file with /raw_images, or a movie.  `resolution` must be
+        `vid_root` names a session folder, an HDF5 file with /raw_images, or a movie (a lossless one of a session is
+        that session).  `resolution` must be
         that of the recording.  `fast` = 1 does not wait for the time of a frame.
     """
 
@@ -64,6 +66,13 @@ class VideoStream:
         self._lacks = ""  # what is missing in the recording, in words
         self.is_linear: bool | None = None  # as the session says; movies and old sessions do not
 
+    @property
+    def channels(self) -> int:
+        """How many channels the recording has; 3 for a movie of others, and where there is no recording."""
+        path = self._recording()
+        images = read_frames(path) if path.is_file() and holds_frames(path) else None
+        return 3 if images is None else images.shape[3]
+
     def start(self) -> "VideoStream":
         """Open the recording.
 
@@ -75,7 +84,7 @@ class VideoStream:
         root = self._settings.vid_root
         if not root:
             raise SettingsError("vid_root is missing: name the session folder, HDF5 file or movie to replay")
-        path = self._settings.recording()
+        path = self._recording()
         if not path.is_file():
             raise SettingsError(f"vid_root = {root}: there is no recording {path}{movies_in(path.parent)}")
         self._path = path
@@ -84,14 +93,18 @@ class VideoStream:
             console.print(f"{path}: {self._lacks}", style="yellow", soft_wrap=True)
         return self
 
+    def _recording(self) -> Path:
+        """Return what is replayed; of a folder without its HDF5 file the lossless movie, if there is one."""
+        path, root = self._settings.recording(), Path(self._settings.vid_root).expanduser()
+        return find_files(root).holder if root.is_dir() and not path.is_file() else path
+
     def begin_session(self) -> None:
         """Go back to the first frame."""
         if self._path is None:
             return
         self.stop()
-        is_hdf5 = self._path.suffix.lower() in HDF5_ENDINGS
         try:
-            self._frames = self._open_session(self._path) if is_hdf5 else self._open_movie(self._path)
+            self._frames = (self._open_session if holds_frames(self._path) else self._open_movie)(self._path)
         except SettingsError:
             self.stop()
             raise
@@ -189,6 +202,11 @@ class VideoStream:
             )
 
 
+def holds_frames(path: Path) -> bool:
+    """Return whether a recording has its frames as the camera gave them: HDF5, or a lossless movie."""
+    return path.suffix.lower() in HDF5_ENDINGS or is_lossless(path)
+
+
 def lacks_times(framerate: float, logged: float) -> str:
     """Say what becomes of frames without times, as those of the original."""
     sentence = f"the times of the frames are missing; they are taken as those of framerate = {framerate:g}"
@@ -197,7 +215,7 @@ def lacks_times(framerate: float, logged: float) -> str:
 
 def movies_in(folder: Path) -> str:
     """Return '; name one of its movies: ...' where a folder has some, else ''."""
-    movies = sorted(path.name for path in folder.glob("*.mp4"))
+    movies = sorted(path.name for path in folder.glob("*.m[pk][4v]"))
     return f"; name one of the movies there: {', '.join(movies)}" if movies else ""
 
 

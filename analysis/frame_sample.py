@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rig.files.reader import Images
+from rig.files.images import Images
 
 EVERY_S = 5.0
 MOST_BLOCKS = 300  # of longer sessions, fewer seconds are read
@@ -57,13 +57,18 @@ def sample_frames(images: Images, period_s: float) -> FrameSample:
     for i, start in enumerate(starts):
         total = np.zeros((height, width, 3), np.float32)
         for frame in images[start : start + length]:
-            cv2.accumulate(frame, total)
+            cv2.accumulate(in_colours(frame), total)
         total /= length
         mean += total
         blocks[i] = total[..., : GREEN + 1]
-    middle = images[starts[len(starts) // 2]]
+    middle = in_colours(images[starts[len(starts) // 2]])
     times_s = (np.array(starts) + length / 2) * period_s
     return FrameSample(times_s, (mean / len(starts)).astype(np.float32), blocks, middle)
+
+
+def in_colours(frame: np.ndarray) -> np.ndarray:
+    """Return a frame with three channels: grey is three equal colours."""
+    return frame if frame.shape[2] == 3 else np.repeat(frame, 3, axis=2)
 
 
 def brightness(sample: FrameSample, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -52,6 +52,7 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
             rig.tally,
             rig.water,
             options.fast,
+            rig.camera.channels,
         )
         try:
             with log, TypedLines(rig.window.wishes), StatusLine(used.signal_unit, rig.tally) as status:

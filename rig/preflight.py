@@ -18,6 +18,7 @@ from rich.table import Table
 
 from CameraFactory import CameraFactory
 from rig.devices import realtime
+from rig.devices.frames import COLOURS
 from rig.devices.image_check import image_trouble
 from rig.devices.lick import open_lick
 from rig.devices.linearity import measure, verdict
@@ -29,7 +30,14 @@ from rig.events import Events
 from rig.files.frame_file import Header
 from rig.files.ledger import had_today_ul
 from rig.files.movie import check_movie
-from rig.files.space import check_data_root, missing_after_a_kill_s, most_bytes, nearest_folder, unmounted
+from rig.files.space import (
+    bytes_of_a_frame,
+    check_data_root,
+    missing_after_a_kill_s,
+    most_bytes,
+    nearest_folder,
+    unmounted,
+)
 from rig.options import MISSING_S, Options
 from rig.protocol.tally import Tally
 from rig.screen.window import check_display
@@ -152,10 +160,9 @@ def check_disk(flight: Preflight, settings: RigSettings) -> None:
             "disk speed", FAIL, f"nothing can be written to {folder} ({error.strerror})", "name another data_root"
         )
         return
-    width, height = settings.resolution
-    rate = width * height * 3 * settings.framerate
+    rate = sum(bytes_of_a_frame(settings).values()) * settings.framerate
     verdict = PASS if speed > 3 * rate else WARN if speed > 1.2 * rate else FAIL
-    found = f"{speed / 1e6:.0f} MB/s; the camera gives {rate / 1e6:.1f} MB/s"
+    found = f"{speed / 1e6:.0f} MB/s; a session may write {rate / 1e6:.1f} MB/s"
     flight.note("disk speed", verdict, found, "" if verdict == PASS else "store on a faster disk")
     found = f"a sync takes {sync_s * 1e3:.0f} ms; a kill or a power cut may take the last {missing_s:.1f} s"
     is_quick = missing_s <= MISSING_S
@@ -164,13 +171,13 @@ def check_disk(flight: Preflight, settings: RigSettings) -> None:
 
 def check_files(flight: Preflight, settings: RigSettings) -> None:
     """See that this computer's HDF5 writes files as the rig needs them."""
-    width, height = settings.resolution
+    (width, height), channels = settings.resolution, CameraFactory.channels_of(settings)
     with flight.trying("files"):
-        Header((height, width, 3))
+        Header((height, width, channels))
         flight.note("files", PASS, "HDF5 files can be written so that a kill leaves them whole")
-    if settings.video_file:
+    if settings.has_movie():
         with flight.trying("movie"):
-            check_movie(settings.resolution, settings.framerate)
+            check_movie(settings.video_file, (height, width, channels), settings.framerate, settings.movie_codec)
             flight.note("movie", PASS, "it can be encoded")
 
 
@@ -353,14 +360,14 @@ def judge_image(flight: Preflight, settings: RigSettings, image: np.ndarray) -> 
     """Judge size and brightness, and whether the gains are locked."""
     width, height = settings.resolution
     rois = settings.light_rois()
-    if image.shape != (height, width, 3):
+    if image.shape[:2] != (height, width):
         size = f"{image.shape[1]} x {image.shape[0]} px"
         flight.note("image", FAIL, f"{size} instead of {width} x {height}", "correct resolution")
     elif trouble := image_trouble(image, settings.max_saturated, rois):
         found, _, cure = trouble.partition(": ")
         flight.note("image", FAIL, found, cure)
     else:
-        means = ", ".join(f"{name} {image[..., i].mean():.0f}" for i, name in enumerate(("blue", "green", "red")))
+        means = ", ".join(f"{name} {image[..., i].mean():.0f}" for i, name in enumerate(COLOURS[image.shape[2]]))
         flight.note("image", PASS, f"{width} x {height} px, mean {means} of 255")
     driver = CameraFactory.driver(settings.vid_source)
     if driver.stands_in:

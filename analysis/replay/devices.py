@@ -26,6 +26,7 @@ class RecordedCamera:
     replays: ClassVar[bool] = True
     gains_are_locked: ClassVar[bool | None] = True
     is_linear: ClassVar[bool | None] = None
+    channels: ClassVar[int] = 3
 
     def __init__(self, frames: Iterator[Frame]) -> None:
         self._frames = frames

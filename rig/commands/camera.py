@@ -7,6 +7,7 @@ import numpy as np
 from rich.table import Table
 
 from CameraFactory import CameraFactory, Driver
+from rig.devices.frames import COLOURS
 from rig.devices.linearity import STEPS, Row, measure, verdict
 from rig.ending import run
 from rig.settings.loading import add_config_arguments, load_from_arguments
@@ -59,13 +60,14 @@ def report(camera: CameraFactory, n_frames: int) -> str:
     periods_ms = np.array([later[0] - earlier[0] for earlier, later in pairwise(frames)]) * 1e3
     height, width, _ = frames[-1][1]
     means, peaks = np.mean([f[2] for f in frames], axis=0), np.max([f[3] for f in frames], axis=0)
+    colours = COLOURS[len(means)]
     return "\n".join(
         [
             f"frames      {len(frames)} of {width} x {height} px, {camera.lost} lost",
             f"rate        {1e3 / periods_ms.mean():.2f} frames/s, "
             f"periods {periods_ms.min():.1f} to {periods_ms.max():.1f} ms",
-            "mean        blue {:.1f}, green {:.1f}, red {:.1f} of 255".format(*means),
-            "brightest   blue {}, green {}, red {} of 255".format(*peaks),
+            f"mean        {', '.join(f'{name} {mean:.1f}' for name, mean in zip(colours, means, strict=True))} of 255",
+            f"brightest   {', '.join(f'{name} {peak}' for name, peak in zip(colours, peaks, strict=True))} of 255",
         ]
     )
 

@@ -9,6 +9,9 @@ import numpy as np
 from rig.devices import realtime
 from rig.errors import CameraError
 
+COLOURS = {3: ("blue", "green", "red"), 1: ("grey",)}
+"""The channels of an image, by how many there are."""
+
 
 class Frame(NamedTuple):
     """One image of the camera.
@@ -22,7 +25,8 @@ class Frame(NamedTuple):
         replayed frames the time at which they belong, however fast they come.
     captured_s : float
         When the frame was captured, on the monotonic clock of this machine.
-    image : array (height, width, 3) uint8, BGR
+    image : array (height, width, channels) uint8
+        BGR, or grey with one channel.
         Belongs only to this frame: no driver writes into it later.
     known_age_s : float or None
         How old the frame is when it is decided on, where that does not depend on this machine: as recorded in a

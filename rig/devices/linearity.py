@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from rig.devices.frames import Frame
+from rig.devices.frames import COLOURS, Frame
 from rig.errors import CameraError
 from roi_manager import Circle, Rect
 
@@ -15,7 +15,6 @@ FRAMES = 15  # averaged at each exposure: noise, and the breath of an animal tha
 TOLERANCE = 0.02
 LEAST_LIGHT = 20.0  # of 255 at the longest exposure: with less, steps of 8 bits are too coarse to tell
 MOST_SATURATED, SATURATED = 0.01, 255  # share of the pixels that may be at 255
-COLOURS = ("blue", "green", "red")
 WHOLE_IMAGE = "image"
 
 
@@ -72,7 +71,7 @@ def measure(camera: Camera, longest_us: int, rois: Sequence[Rect | Circle]) -> l
     Returns
     -------
     list of Row
-        For each place blue, green, red.
+        For each place blue, green and red, or grey.
 
     Raises
     ------
@@ -88,14 +87,14 @@ def measure(camera: Camera, longest_us: int, rois: Sequence[Rect | Circle]) -> l
             f"shutter_speed = {longest_us}: the camera cannot expose for a quarter of it; set a longer one"
         )
     return [
-        judge(place, i, exposures_us, [each[place].mean[i] for each in seen], seen[-1][place].saturated[i])
+        judge(place, name, exposures_us, [each[place].mean[i] for each in seen], seen[-1][place].saturated[i])
         for place in seen[-1]
-        for i in range(len(COLOURS))
+        for i, name in enumerate(COLOURS[len(seen[-1][place].mean)])
     ]
 
 
 class Seen(NamedTuple):
-    """Mean, and share of pixels at 255, of blue, green and red; (3,) each."""
+    """Mean, and share of pixels at 255, of each channel; (channels,) each."""
 
     mean: np.ndarray
     saturated: np.ndarray
@@ -120,8 +119,8 @@ def cut(image: np.ndarray, rois: Sequence[Rect | Circle]) -> dict[str, np.ndarra
     return {roi.name: roi.crop(image) for roi in rois}
 
 
-def judge(place: str, i: int, exposures_us: Sequence[float], means: Sequence[float], saturated: float) -> Row:
-    """Return the row of colour `i`; the first exposure is the shortest, and stands for the dark."""
+def judge(place: str, colour: str, exposures_us: Sequence[float], means: Sequence[float], saturated: float) -> Row:
+    """Return the row of a colour; the first exposure is the shortest, and stands for the dark."""
     times_us, light = np.subtract(exposures_us[1:], exposures_us[0]), np.subtract(means[1:], means[0])
     per_time = light / times_us
     ratios = per_time / per_time[0] * STEPS if light[0] > 0 else np.zeros(len(STEPS))
@@ -131,7 +130,7 @@ def judge(place: str, i: int, exposures_us: Sequence[float], means: Sequence[flo
     elif saturated > MOST_SATURATED:
         unfit = f"saturated: {100 * saturated:.1f} % of the pixels"
     dark = max(0.0, means[0] - per_time[-1] * exposures_us[0])
-    return Row(place, COLOURS[i], dark, tuple(light.tolist()), tuple(ratios.tolist()), unfit)
+    return Row(place, colour, dark, tuple(light.tolist()), tuple(ratios.tolist()), unfit)
 
 
 def verdict(rows: Sequence[Row]) -> tuple[bool, str]:

@@ -10,7 +10,6 @@ RAW = re.compile(r"(Mono|BayerRG|BayerGR|BayerGB|BayerBG)(8|10|12|14|16)")
 COLOURS = {"RGB8": cv2.COLOR_RGB2BGR, "BGR8": None}
 # GenICam names the first two pixels of the first row; OpenCV can name the first two of both rows.
 TO_BGR = {
-    "Mono": cv2.COLOR_GRAY2BGR,
     "BayerRG": cv2.COLOR_BayerRGGB2BGR,
     "BayerGR": cv2.COLOR_BayerGRBG2BGR,
     "BayerGB": cv2.COLOR_BayerGBRG2BGR,
@@ -29,8 +28,13 @@ def is_known(name: str) -> bool:
     return is_raw(name) or name in COLOURS
 
 
+def channels_of(name: str) -> int:
+    """Return how many channels the pictures of this format have: 1 for grey, 3 for blue, green and red."""
+    return 1 if name.startswith("Mono") else 3
+
+
 def decoder(name: str, width: int, height: int) -> Callable[[bytes], np.ndarray]:
-    """Return what turns the bytes of a frame into an array (height, width, 3) uint8, BGR.
+    """Return what turns the bytes of a frame into an array (height, width, channels) uint8, BGR or grey.
 
     Of more than 8 bits the upper 8 are kept: a Mono12 value is divided by 16 and rounded down, so that linear stays
     linear, and full scale is 255.
@@ -38,7 +42,10 @@ def decoder(name: str, width: int, height: int) -> Callable[[bytes], np.ndarray]
     if name in COLOURS:
         return lambda data: of_colours(data, width, height, COLOURS[name])
     kind, bits = RAW.fullmatch(name).groups()  # type: ignore[union-attr]  # `is_known` was asked before
-    code, shift = TO_BGR[kind], int(bits) - 8
+    shift = int(bits) - 8
+    if kind == "Mono":
+        return lambda data: eight_bits(data, width, height, shift)[..., None].copy()
+    code = TO_BGR[kind]
     return lambda data: cv2.cvtColor(eight_bits(data, width, height, shift), code)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
 from rig.errors import PoseError, SettingsError
@@ -34,7 +35,12 @@ class Pose(Protocol):
         """Their names, in the order of the pose."""
 
     def get_pose(self, image: np.ndarray) -> np.ndarray:
-        """Return x, y (px) and likelihood of each body part, (n, 3) float64, of an image (height, width, 3) uint8 BGR.
+        """Return x, y (px) and likelihood of each body part, (n, 3) float64.
+
+        Parameters
+        ----------
+        image : array (height, width, channels) uint8
+            BGR, or grey with one channel.
 
         Raises
         ------
@@ -103,6 +109,7 @@ class DlcPose:
             self.get_pose(black)
 
     def get_pose(self, image: np.ndarray) -> np.ndarray:
+        image = in_colours(image)
         try:
             pose = np.array(self._live.get_pose(image), float)
         except Exception as error:
@@ -125,6 +132,11 @@ class DlcPose:
             return tuple(self._live.cfg["all_joints_names"]), False
         metadata = self._live.read_config()["metadata"]
         return tuple(metadata["bodyparts"]), bool(metadata.get("synthetic"))
+
+
+def in_colours(image: np.ndarray) -> np.ndarray:
+    """Return an image with three channels, as networks take it: grey is three equal colours."""
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.shape[2] == 1 else image
 
 
 def said_by(error: Exception) -> str:

@@ -38,8 +38,10 @@ from rig.files.frame_file import (
     scratch_file,
 )
 from rig.files.hdf5 import refuse_file, said_by
+from rig.files.images import frames_file
+from rig.files.matroska import frames_in, is_lossless
 from rig.files.owner import is_alive, this_process
-from rig.files.reader import refuse_foreign_file
+from rig.files.reader import read_settings, refuse_foreign_file
 from rig.files.rows import ROWS_FILE, count_rows
 from rig.files.session_tables import (
     ABOUT,
@@ -68,10 +70,10 @@ class Parts(NamedTuple):
     Attributes
     ----------
     frames, events : structured array
-        /frames, one for each frame at least; /events in order of time.
+        /frames, one for each frame; /events in order of time.
     attributes : dict
     counted : int
-        Frames of which there are both a row and a record.
+        Frames of which there are both a row and a record.  Of a session that was cut short there may be less frames.
     pulses : structured array or None
         /sync; None in a session without lines for other machines.
     """
@@ -144,14 +146,24 @@ def join_parts(folder: Path, stream: Path, attributes: dict[str, Any]) -> None:
     parts = Parts(frames, events[order], attributes, counted, pulses)
     contents = contents_to_trust(folder, stream, counted)
     refuse_file(stream)  # PyTables opens it next
-    if contents.n > counted:
+    holder = frames_file(folder, stream, read_settings(folder / "config.ini"))
+    n = contents.n if holder == stream else n_in_movie(holder)
+    if n > counted:
         rows = count_rows(folder / ROWS_FILE)
-        raise LogError(f"{stream.name} holds {contents.n} frames, {FRAMES} {len(frames)} and {ROWS_FILE} {rows}")
+        raise LogError(f"{holder.name} holds {n} frames, {FRAMES} {len(frames)} and {ROWS_FILE} {rows}")
+    parts = parts._replace(frames=frames[:n])
     if is_joined(stream):  # only removing the files next to it was cut short; its attributes may say more
         parts = parts._replace(attributes={})
     else:
         add_tables(stream, contents, parts)
     check(stream, contents.n, parts)
+
+
+def n_in_movie(path: Path) -> int:
+    """Return how many frames a lossless movie holds; LogError where it is none."""
+    if not is_lossless(path):
+        raise LogError(f"{path.name}, which holds the frames, is missing or damaged")
+    return len(frames_in(path))
 
 
 def contents_to_trust(folder: Path, stream: Path, counted: int) -> Contents:
@@ -171,7 +183,7 @@ def contents_to_trust(folder: Path, stream: Path, counted: int) -> Contents:
 def write_new_header(folder: Path, stream: Path, counted: int) -> Contents:
     """Write a header for the frames that a file without one holds, as far as rows and records count them."""
     width, height = (int(side) for side in helper.GetConfigValues(folder)["resolution"].split(","))
-    header = Header((height, width, 3))
+    header = Header((height, width, int(about_of(folder)["attributes"].get("channels", 3))))
     in_file = (stream.stat().st_size - PAGE) // header.frame_bytes
     page = header.page(min(counted, max(0, in_file)))
     damaged = first_page(stream)
@@ -230,12 +242,12 @@ def with_tables(page: bytes, end: int, n: int, parts: Parts) -> tuple[bytes, byt
     end : int
         Of the file.
     n : int
-        Frames.
+        Frames in it.
     parts : Parts
     """
     with scratch_file(page, end) as scratch:
         with tables.open_file(str(scratch), "a") as file:
-            file.create_table("/", "frames", parts.frames[:n], "one row per frame (s)")
+            file.create_table("/", "frames", parts.frames, "one row per frame (s)")
             file.create_table("/", "events", parts.events, "what happened when (s)")
             if parts.pulses is not None:
                 file.create_table("/", "sync", parts.pulses, "pulses for other machines (s)")
@@ -261,7 +273,7 @@ def check(path: Path, n: int, parts: Parts) -> None:
             root = file.root
             found = {
                 "frames": len(root.raw_images) == n,
-                "/frames": root.frames[:].tobytes() == parts.frames[:n].tobytes(),
+                "/frames": root.frames[:].tobytes() == parts.frames.tobytes(),
                 "/events": root.events[:].tobytes() == parts.events.tobytes(),
                 "/sync": parts.pulses is None or root.sync[:].tobytes() == parts.pulses.tobytes(),
                 "attributes": all(str(root._v_attrs[name]) == str(value) for name, value in parts.attributes.items()),

@@ -7,8 +7,10 @@ from pathlib import Path
 import tables
 
 from rig.errors import LogError
+from rig.files.matroska import frames_in, is_lossless
 from rig.files.movie import count_frames
 from rig.files.rows import ROWS_FILE, count_rows
+from rig.settings.common import RigSettings
 
 
 def make_folder(data_root: Path, mouse_id: str) -> tuple[Path, datetime]:
@@ -39,9 +41,11 @@ def make_folder(data_root: Path, mouse_id: str) -> tuple[Path, datetime]:
 
 
 def kept_in(stream: Path) -> str:
-    """Say how many frames are safe in an HDF5 file, having opened it."""
+    """Say how many frames are safe in an HDF5 file or a lossless movie, having opened it."""
     if not stream.exists():
         return f"and its frames are gone, with {stream.name}"
+    if is_lossless(stream):
+        return f"{len(frames_in(stream))} frames are safe in {stream.parent}"
     try:
         with tables.open_file(str(stream)) as file:
             return f"{len(file.root.raw_images)} frames are safe in {stream.parent}"
@@ -49,14 +53,14 @@ def kept_in(stream: Path) -> str:
         return f"but {stream} does not open"
 
 
-def read_back(folder: Path, stream_name: str, movie_name: str, n_frames: int) -> None:
+def read_back(folder: Path, settings: RigSettings, n_frames: int) -> None:
     """See that all files of a finished session hold the same frames.
 
     Parameters
     ----------
     folder : Path
-    stream_name, movie_name : str
-        The HDF5 file, and the movie; '' where there is none.
+    settings : RigSettings
+        They say which files there are.
     n_frames : int
         That were stored.
 
@@ -65,11 +69,12 @@ def read_back(folder: Path, stream_name: str, movie_name: str, n_frames: int) ->
     LogError
         They do not agree.
     """
-    rows = count_rows(folder / ROWS_FILE)
-    with tables.open_file(str(folder / stream_name)) as file:
-        counts = {"rows": rows, "frames": len(file.root.raw_images), "rows of /frames": len(file.root.frames)}
-    if movie_name:
-        counts["frames of the movie"] = count_frames(folder / movie_name)
+    counts = {"rows": count_rows(folder / ROWS_FILE)}
+    with tables.open_file(str(folder / settings.raw_image_file)) as file:
+        counts |= {"frames": len(file.root.raw_images)} if settings.has_hdf5_frames() else {}
+        counts["rows of /frames"] = len(file.root.frames)
+    if settings.has_movie():
+        counts["frames of the movie"] = count_frames(folder / settings.video_file)
     if len({*counts.values(), n_frames}) > 1:
         found = ", ".join(f"{count} {what}" for what, count in counts.items())
         raise LogError(f"the files in {folder} do not agree with {n_frames} frames: {found}")

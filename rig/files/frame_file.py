@@ -42,7 +42,9 @@ def header_of(n: int, frame_shape: tuple[int, int, int]) -> tuple[bytearray, int
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "header.hdf5")
         with tables.open_file(name, "w", driver="H5FD_CORE", driver_core_backing_store=0) as file:
-            title = "frames of the camera (n, height, width, 3) BGR"
+            title = (
+                f"frames of the camera (n, height, width, {frame_shape[2]}) {'BGR' if frame_shape[2] == 3 else 'grey'}"
+            )
             file.create_array(file.root, "raw_images", frames, title, track_times=False)
             file.flush()
             image = file.get_file_image()
@@ -62,7 +64,7 @@ class Header:
     Parameters
     ----------
     frame_shape : tuple
-        (height, width, 3).
+        (height, width, channels).
 
     Raises
     ------

@@ -67,6 +67,8 @@ class SessionLog:
     water : Water
     wait : bool
         Wait for the disk instead of leaving frames out: for replays that run as fast as they can.
+    channels : int
+        Of the frames: 3 for blue, green and red, 1 for grey.
 
     Attributes
     ----------
@@ -88,6 +90,7 @@ class SessionLog:
         tally: Tally,
         water: Water,
         wait: bool = False,
+        channels: int = 3,
     ) -> None:
         self._settings, self._about, self._columns = settings, about, columns
         self._events, self._tally, self._water, self._wait = events, tally, water, wait
@@ -98,9 +101,9 @@ class SessionLog:
         self._error: LogError | None = None
         self._closed = False
         width, height = settings.resolution
-        self._shape = (height, width, 3)
-        self._queue: queue.Queue[Item | None] = queue.Queue(max(16, BUFFER_BYTES // (height * width * 3)))
-        attributes = about.attributes() | versions() | sync_version(settings)
+        self._shape = (height, width, channels)
+        self._queue: queue.Queue[Item | None] = queue.Queue(max(16, BUFFER_BYTES // (height * width * channels)))
+        attributes = about.attributes() | versions() | sync_version(settings) | {"channels": str(channels)}
         header = Header(self._shape)  # before the folder: nothing half-made stays if this fails
         self.folder, self._began = make_folder(settings.data_root, about.mouse_id)
         self._made = self.folder.stat()
@@ -138,7 +141,7 @@ class SessionLog:
         if self._error:
             raise self._error
         height, width = frame.image.shape[:2]
-        if (height, width, 3) != self._shape or frame.image.dtype != np.uint8:
+        if frame.image.shape != self._shape or frame.image.dtype != np.uint8:
             wanted = f"{self._shape[1]}, {self._shape[0]}"
             raise RigError(
                 f"the camera gives {width}, {height} px of {frame.image.dtype} where resolution = {wanted} "
@@ -184,9 +187,13 @@ class SessionLog:
         self._end_writer()
         self._syncing.shutdown()
         self.notes["longest_unsynced_s"] = round(self._longest_unsynced_s, 2)
-        closing = [self._store_events, self.ledger.store, self._rows.close, self._stream.close, self._join_tables]
+        closing = [self._store_events, self.ledger.store, self._rows.close, self._stream.close]
         closing += [self._movie.close] if self._movie is not None else []
-        closing += [self._read_back, lambda: add_summary_row(self._settings, self._about, self.summary())]
+        closing += [
+            self._join_tables,
+            self._read_back,
+            lambda: add_summary_row(self._settings, self._about, self.summary()),
+        ]
         for step in closing:
             try:
                 step()
@@ -206,8 +213,9 @@ class SessionLog:
         self._tables = GrowingTables(self.folder, settings.raw_image_file, attributes)
         self._stream = FrameFile(self.folder / settings.raw_image_file, header)
         self._movie: Movie | None = None
-        if settings.video_file:
-            self._movie = Movie(self.folder / settings.video_file, settings.resolution, settings.framerate)
+        if settings.has_movie():
+            movie = self.folder / settings.video_file
+            self._movie = Movie(movie, self._shape, settings.framerate, settings.movie_codec)
 
     def _put(self, item: Item) -> bool:
         """Hand an item to the writer; return False if the queue is full and the session must not wait."""
@@ -255,7 +263,8 @@ class SessionLog:
         image, line, record = item
         self._rows.append(line)
         self._tables.add_frame(record)
-        self._stream.append(image)
+        if self._settings.has_hdf5_frames():
+            self._stream.append(image)
         if self._movie is not None:
             self._movie.append(image)
 
@@ -274,6 +283,8 @@ class SessionLog:
         for waiting in [self._syncing.submit(sync) for sync in files]:
             waiting.result()
         self._stream.publish()
+        if self._movie is not None:
+            self._movie.publish(is_to_last=not self._settings.has_hdf5_frames())
         self._tables.beat()
         self._longest_unsynced_s = max(self._longest_unsynced_s, self.unsynced_s())
         self._on_disk_until_s = began_s
@@ -281,7 +292,7 @@ class SessionLog:
     def _check_folder(self) -> None:
         """See that the folder is where it was; files that have lost it take everything without a word."""
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(self.folder.stat(), self._made) and self._stream.is_linked():
+            if os.path.samestat(self.folder.stat(), self._made) and self._holder().is_linked():
                 return
         raise LogError(f"the folder {self.folder} was deleted or renamed while the session ran")
 
@@ -305,9 +316,13 @@ class SessionLog:
 
     def _kept(self) -> str:
         """Say what is left of the session, having looked."""
-        stream = self._stream.path()
-        is_open = (stream.parent / ABOUT).exists() and "python -m" not in str(self._error)
-        return kept_in(stream) + (f"; {how_to_repair(stream.parent)}" if is_open else "")
+        holder = self._holder().path()
+        is_open = (holder.parent / ABOUT).exists() and "python -m" not in str(self._error)
+        return kept_in(holder) + (f"; {how_to_repair(holder.parent)}" if is_open else "")
+
+    def _holder(self) -> FrameFile | Movie:
+        """Return the file that holds the frames."""
+        return self._stream if self._movie is None or self._settings.has_hdf5_frames() else self._movie
 
     def _join_tables(self) -> None:
         """Put /frames, /events and the attributes into the HDF5 file."""
@@ -321,7 +336,7 @@ class SessionLog:
     def _read_back(self) -> None:
         """Compare the files with each other, unless it is known already what is missing."""
         if not self._error:
-            read_back(self.folder, self._settings.raw_image_file, self._settings.video_file, self._tally.frames)
+            read_back(self.folder, self._settings, self._tally.frames)
 
     def __enter__(self) -> "SessionLog":
         return self

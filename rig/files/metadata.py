@@ -12,7 +12,7 @@ from rig.settings.common import is_driver
 
 ATTRIBUTES = frozenset(
     {"mouse_id", "session_type", "linear", "ended_by", "rig", "simulated", "replay_of", "utc_offset", "time_zone",
-     "script", "script_sha256"}
+     "script", "script_sha256", "channels"}
 )  # fmt: skip
 """Of the HDF5 file, besides versions and notes."""
 

@@ -5,7 +5,7 @@ of the original CLoPy, which have fewer things: what is missing is listed, and e
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from configparser import Error as IniError
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +21,8 @@ from rig.events import PAUSE_BEGINS
 from rig.files.alignment import Alignment, align
 from rig.files.clocks import experiment_s
 from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
+from rig.files.images import Images, frames_file, open_images
+from rig.files.matroska import is_lossless
 from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
@@ -30,7 +32,6 @@ from rig.settings.lab import Lab, Subject
 from rig.settings.original import with_session
 
 STREAM_FILE = "image_stream.hdf5"
-READ_AT_ONCE = 16  # frames, while iterating
 INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked"})
 TRIAL = np.dtype(
     [("number", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("outcome", "i8"), ("latency_s", "f8"), ("threshold", "f8"),
@@ -57,58 +58,6 @@ class Event(NamedTuple):
     device: str
     value: float
     detail: str
-
-
-class Images:
-    """The frames of a session, read from disk only where they are asked for.
-
-    `images[7]`, `images[10:20]` and `images[:]` give arrays (..., height, width, 3) uint8 BGR; iterating gives a frame
-    at a time.
-
-    Parameters
-    ----------
-    path : Path
-        An HDF5 file with /raw_images.
-
-    Raises
-    ------
-    SettingsError
-        There is none, or its frames have another form.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with self._open() as node:
-            if node.ndim != 4 or node.shape[3] != 3 or node.dtype != np.uint8:
-                shape = ", ".join(str(size) for size in node.shape)
-                raise SettingsError(
-                    f"/raw_images in {path} has the shape ({shape}) and the type {node.dtype}; "
-                    "needed are (n, height, width, 3) and uint8"
-                )
-            n, height, width, colours = (int(size) for size in node.shape)
-            self.shape = n, height, width, colours
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, which: int | slice) -> np.ndarray:
-        with self._open() as node:
-            frames: np.ndarray = node[which]
-            return frames
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        with self._open() as node:
-            for start in range(0, len(node), READ_AT_ONCE):
-                yield from node[start : start + READ_AT_ONCE]
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[h5py.Dataset]:
-        """Open /raw_images for a moment."""
-        with opened(self.path) as file:
-            node = dataset(file, "raw_images")
-            if node is None:
-                raise SettingsError(f"{self.path} has no /raw_images")
-            yield node
 
 
 @dataclass
@@ -280,8 +229,8 @@ def read_session(folder: str | Path) -> Session:
     Parameters
     ----------
     folder : str or Path
-        data_root/MOUSE/YYYYMMDDHHMMSS, or an HDF5 file with /raw_images.  In a folder of the original the session
-        may lie in S1.
+        data_root/MOUSE/YYYYMMDDHHMMSS, or an HDF5 file with /raw_images, or a lossless movie of a session.  In a folder
+        of the original the session may lie in S1.
 
     Returns
     -------
@@ -292,23 +241,15 @@ def read_session(folder: str | Path) -> Session:
     SettingsError
         There is nothing of a session at this place.
     """
-    path = Path(folder).expanduser()
-    if path.is_file():
-        path, stream = path.parent, path
-    else:
-        path = with_session(path)
-        stream = path / STREAM_FILE
-    rows = rows_of(path)
-    settings = read_settings(config_of(rows))
-    stream = path / settings["raw_image_file"] if "raw_image_file" in settings and not stream.is_file() else stream
+    path, rows, stream, holder, settings = find_files(Path(folder).expanduser())
     missing = [what for what, exists in (
         ("config.ini: the settings", bool(settings)),
         (f"{ROWS_FILE}: the rows", rows.is_file()),
-        (f"{stream.name}: the frames{movie_of(rows)}", stream.is_file()),
+        (f"{holder.name}: the frames{movie_of(rows)}", holder.is_file()),
     ) if not exists]  # fmt: skip
-    if not stream.is_file() and not rows.is_file():
-        raise SettingsError(f"{folder}: there is no session here, neither {ROWS_FILE} nor {stream.name}")
-    images = Images(stream) if stream.is_file() else None
+    if not holder.is_file() and not rows.is_file():
+        raise SettingsError(f"{folder}: there is no session here, neither {ROWS_FILE} nor {holder.name}")
+    images = open_images(holder) if holder.is_file() else None
     (frames, raw_events, pulses), attributes, was_cut_short = read_tables(path, stream)
     if not len(frames):
         missing.append("/frames: the times of the frames")
@@ -317,6 +258,34 @@ def read_session(folder: str | Path) -> Session:
     events = on_the_clock_of_frames(raw_events, frames)
     columns = with_our_names(read_rows(rows))
     return Session(path, settings, columns, images, frames, events, attributes, was_cut_short, missing, pulses)
+
+
+class Found(NamedTuple):
+    """Where the files of a session are, whether they exist or not: its folder, rows, HDF5 file, and frames."""
+
+    folder: Path
+    rows: Path
+    stream: Path
+    holder: Path
+    settings: dict[str, str]
+
+
+def find_files(path: Path) -> Found:
+    """Find the files of a session by its folder, its HDF5 file or its lossless movie."""
+    given = path if path.is_file() else None
+    folder = with_session(path) if given is None else path.parent
+    rows = rows_of(folder)
+    settings = read_settings(config_of(rows))
+    is_movie = given is not None and is_lossless(given)
+    stream = folder / STREAM_FILE if given is None or is_movie else given
+    stream = folder / settings["raw_image_file"] if "raw_image_file" in settings and not stream.is_file() else stream
+    return Found(folder, rows, stream, path if is_movie else frames_file(folder, stream, settings), settings)
+
+
+def read_frames(path: Path) -> Images | None:
+    """Return only the frames of a session, by its folder or one of its files; None where there are none."""
+    holder = find_files(path).holder
+    return open_images(holder) if holder.is_file() else None
 
 
 def read_settings(path: Path) -> dict[str, str]:

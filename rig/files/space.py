@@ -11,11 +11,12 @@ from rig.disk import NETWORK, file_system, largest_file, sync_times_s
 from rig.errors import SettingsError
 from rig.files.ledger import check_ledger
 from rig.files.log import PUBLISH_EVERY_S, SYNCS_IN_A_ROW
+from rig.files.reader import read_frames
 from rig.files.summary import check_summary
 from rig.settings.common import HDF5_ENDINGS, RigSettings
 
 BYTES_OF_A_ROW = 500  # in VideoTimestamp.txt, /frames and /events together
-MOVIE_SHARE = 0.15  # of the raw frames; noise hardly compresses
+MOVIE_SHARES = {"h264": 0.15, "ffv1": 0.75}  # of the raw frames; noise hardly compresses
 SPARE_BYTES = 4 * 2**20
 MOUNTS = (Path("/media"), Path("/run/media"), Path("/mnt"))
 
@@ -65,12 +66,12 @@ def check_place(settings: RigSettings) -> None:
 def check_file_size(settings: RigSettings, baseline_s: float | None = None) -> None:
     """Raise SettingsError if the file of the frames may become larger than a file can be there."""
     limit, name = largest_file(nearest_folder(settings.data_root))
-    needed = most_bytes_of_frames(settings, baseline_s)
-    if needed > limit:
-        raise SettingsError(
-            f"data_root = {settings.data_root}: {settings.raw_image_file} may need {needed / 1e9:.2f} GB, and {name} "
-            f"allows {limit / 1e9:.2f} GB for a file; use another disk or limit, or lower total_trials or max_trial_dur"
-        )
+    for file, needed in most_bytes_of_files(settings, baseline_s).items():
+        if needed > limit:
+            raise SettingsError(
+                f"data_root = {settings.data_root}: {file} may need {needed / 1e9:.2f} GB, and {name} allows "
+                f"{limit / 1e9:.2f} GB for a file; use another disk or limit, or lower total_trials or max_trial_dur"
+            )
 
 
 def unmounted(path: Path, mounts: Sequence[Path] = MOUNTS) -> str:
@@ -99,28 +100,42 @@ def nearest_folder(path: Path) -> Path:
 
 def most_bytes(settings: RigSettings, baseline_s: float | None = None) -> int:
     """Return the space that the longest session with these settings needs: every trial takes all its time."""
-    width, height = settings.resolution
+    return sum(most_bytes_of_files(settings, baseline_s).values()) + SPARE_BYTES
+
+
+def most_bytes_of_files(settings: RigSettings, baseline_s: float | None = None) -> dict[str, int]:
+    """Return {name: bytes} of the files that grow with the longest session, with a little for what stands next to them.
+
+    They are the HDF5 file and, where there is one, the movie.
+    """
     frames = most_frames(settings, baseline_s)
-    movie = width * height * 3 * MOVIE_SHARE if settings.video_file else 0
-    return round(most_bytes_of_frames(settings, baseline_s) + frames * movie) + SPARE_BYTES
+    return {name: round(frames * size) for name, size in bytes_of_a_frame(settings).items()}
 
 
-def most_bytes_of_frames(settings: RigSettings, baseline_s: float | None = None) -> int:
-    """Return how large the HDF5 file of the longest session may become, with a little for what stands next to it."""
+def bytes_of_a_frame(settings: RigSettings) -> dict[str, float]:
+    """Return {name: bytes} of what a frame takes in each file at most; of a movie it is the share that noise takes."""
+    raw = raw_bytes(settings)
+    sizes = {settings.raw_image_file: BYTES_OF_A_ROW + (raw if settings.has_hdf5_frames() else 0.0)}
+    if settings.has_movie():
+        sizes[settings.video_file] = raw * MOVIE_SHARES[settings.movie_codec]
+    return sizes
+
+
+def raw_bytes(settings: RigSettings) -> int:
+    """Return the bytes of a frame as the camera gives it."""
     width, height = settings.resolution
-    return round(most_frames(settings, baseline_s) * (width * height * 3 + BYTES_OF_A_ROW))
+    return width * height * CameraFactory.channels_of(settings)
 
 
 def most_frames(settings: RigSettings, baseline_s: float | None = None) -> float:
     """Return the frames of the longest session with these settings."""
-    width, height = settings.resolution
     rest_s = max(settings.success_rest_dur, settings.fail_rest_dur)
     seconds = settings.initial_rest_dur + settings.total_trials * (settings.max_trial_dur + rest_s) + settings.tail_dur
     frames = (seconds if baseline_s is None else baseline_s) * settings.framerate
     recording = settings.recording()
     replays = CameraFactory.driver(settings.vid_source).replays
     if replays and recording.suffix.lower() in HDF5_ENDINGS and recording.is_file():
-        frames = min(frames, recording.stat().st_size / (width * height * 3))
+        frames = min(frames, len(read_frames(recording) or ()))
     return frames
 
 

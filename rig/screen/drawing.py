@@ -85,7 +85,8 @@ def show_pointer(view: np.ndarray, at: tuple[float, float] | None, scale: float,
 
 
 def for_the_eye(image: np.ndarray, is_linear: bool | None) -> np.ndarray:
-    """Return an image as it is shown: one that is linear in light through a display curve, any other as it is."""
+    """Return an image (height, width, channels) as it is shown, BGR: linear in light through a display curve."""
+    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.shape[2] == 1 else image
     return cv2.LUT(image, DISPLAY_CURVE) if is_linear else image
 
 

@@ -229,7 +229,7 @@ class Window:
     def _trouble_of(self, image: np.ndarray, rois: Iterable[Rect | Circle]) -> str:
         """Return why no session can start with this image; CameraError where the camera gives another size."""
         width, height = self._settings.resolution
-        if image.shape != (height, width, 3):
+        if image.shape[:2] != (height, width):
             raise CameraError(
                 f"the camera gives {image.shape[1]}, {image.shape[0]} px where resolution = {width}, {height}; "
                 "correct the setting"

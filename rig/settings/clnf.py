@@ -58,6 +58,7 @@ class ClnfSettings(RigSettings, CortexSettings):
     """Closed-loop neurofeedback: ΔF/F of cortical ROIs."""
 
     scene: ClassVar[str] = "cortex"
+    needs_colours: ClassVar[bool] = True
     has_baseline: ClassVar[bool] = True
     signal_column: ClassVar[str] = "roi_dff"
     threshold_column: ClassVar[str] = "rew_threshold"

@@ -106,6 +106,13 @@ class CameraSettings(BaseModel):
         ge=576,
         le=65535,
     )
+    mono: bool = setting(
+        CAMERA,
+        "OpenCVCameraStream, SimCameraStream: grey pictures, stored with one channel; AravisCameraStream gives them "
+        "with a Mono pixel_format",
+        "0, 1",
+        False,
+    )
     camera_trigger: str = setting(
         CAMERA,
         "AravisCameraStream: input that starts each exposure; the camera runs freely if empty",
@@ -179,6 +186,8 @@ class RigSettings(CameraSettings):
         A setting that no other experiment has, by which a section with another name is recognised.
     must_be_given : frozenset of str
         Settings without a default in this experiment: its own section must say them, [DEFAULT] does not count.
+    needs_colours : bool
+        Whether its signal is computed from several colours, so that grey pictures are no use.
     scene : str
         What the simulated camera draws: the name of a module of `rig.simulated` with a class `Scene`.
     has_baseline : bool
@@ -197,6 +206,7 @@ class RigSettings(CameraSettings):
     label: ClassVar[str]
     own_key: ClassVar[str]
     must_be_given: ClassVar[frozenset[str]] = frozenset()
+    needs_colours: ClassVar[bool] = False
     scene: ClassVar[str]
     has_baseline: ClassVar[bool] = False
     waits_for: ClassVar[str] = ""
@@ -215,6 +225,15 @@ class RigSettings(CameraSettings):
     )
     video_file: MovieName = setting(
         FILES, "movie next to the log, with the same frames in the same order; none if empty", "file name", ""
+    )
+    store: Literal["hdf5", "movie", "both"] | None = setting(
+        FILES,
+        "what holds the frames; movie needs movie_codec = ffv1; if empty, both with a video_file, else hdf5",
+        "",
+        None,
+    )
+    movie_codec: Literal["h264", "ffv1"] = setting(
+        FILES, "form of the movie: h264 is small and lossy, for viewing; ffv1 is lossless, in a .mkv file", "", "h264"
     )
     summary_file: FileName = setting(FILES, "one row per session, below data_root", "file name", "expt_summary.csv")
     summary_header: Names = setting(
@@ -387,6 +406,14 @@ class RigSettings(CameraSettings):
         """Return what the summary can hold besides settings and `SummaryValues`, {name: text}."""
         return {}
 
+    def has_movie(self) -> bool:
+        """Return whether a session stores a movie."""
+        return bool(self.video_file) and self.store != "hdf5"
+
+    def has_hdf5_frames(self) -> bool:
+        """Return whether the HDF5 file holds the frames, and not only a movie."""
+        return self.store != "movie"
+
     def max_frame_age_s(self) -> float:
         """Return how old a frame may be when it is decided on, s."""
         return 2 * self.frame_period_s() if self.max_frame_age_ms is None else self.max_frame_age_ms / 1e3
@@ -456,9 +483,7 @@ class RigSettings(CameraSettings):
                     f"{key} = {getattr(self, key):g}: must be at least {longest}, {getattr(self, longest):g} s, "
                     "or the signal of one trial would count in the next"
                 )
-        if self.video_file and any(side % 2 for side in self.resolution):
-            width, height = self.resolution
-            yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
+        yield from self._movie_that_cannot_be()
         if self.report and (absent := [name for name in REPORT_NEEDS if importlib.util.find_spec(name) is None]):
             yield f"report = 1: {' and '.join(absent)} not installed; run 'make setup-analysis', or set report = 0"
         if isinstance(self.adaptive_threshold, Staircase) and not RULES[self.session_type].ends_trial:
@@ -469,6 +494,23 @@ class RigSettings(CameraSettings):
         if self.reward_s > self.max_valve_open_s:
             yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
         yield from self._summary_that_cannot_be()
+
+    def _movie_that_cannot_be(self) -> Iterable[str]:
+        """Yield a sentence for every movie that could not be made, or would not keep the frames as they were."""
+        if self.store in ("movie", "both") and not self.video_file:
+            yield f"store = {self.store}: the movie has no name; set video_file, as in video_file = frames.mkv"
+        if not self.has_movie():
+            return
+        if self.movie_codec == "ffv1" and not self.video_file.endswith(".mkv"):
+            yield f"video_file = {self.video_file}: a movie with movie_codec = ffv1 needs a name that ends in .mkv"
+        if self.movie_codec == "h264" and any(side % 2 for side in self.resolution):
+            width, height = self.resolution
+            yield f"resolution = {width}, {height}: a movie needs even numbers; change it, or leave video_file empty"
+        if self.store == "movie" and self.movie_codec == "h264":
+            yield (
+                "store = movie: an H.264 movie is lossy, and the session could not be replayed frame for frame; "
+                "set movie_codec = ffv1, or store = both"
+            )
 
     def _summary_that_cannot_be(self) -> Iterable[str]:
         if is_file_of_ours(self.summary_file):

@@ -141,7 +141,7 @@ Outline = Annotated[tuple[int, int, int, int] | tuple[int, int, int], BeforeVali
 Centre = Annotated[tuple[int, int], BeforeValidator(split_commas)]
 """x, y in px."""
 Hdf5Name = Annotated[str, Field(pattern=r"^[^/\\]+\.(hdf5|h5)$", max_length=80)]
-MovieName = Annotated[str, Field(pattern=r"^[^/\\]+\.(mp4|mov)$", max_length=80)]
+MovieName = Annotated[str, Field(pattern=r"^[^/\\]+\.(mp4|mov|mkv)$", max_length=80)]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$", max_length=80)]
 
 

@@ -1,4 +1,4 @@
-"""The pose of the drawn mouse, found by its colours."""
+"""The pose of the drawn mouse, found by its colours, or by its greys where the camera has no colours."""
 
 import math
 
@@ -8,10 +8,12 @@ import numpy as np
 from rig.simulated.paws import AXES, PARTS, TINTS
 
 TINT_TOLERANCE = 45
+GREY_TOLERANCE = 8
+RIM = np.ones((3, 3), np.uint8)  # px; the rim of a bright part is as grey as another part
 
 
 class SimPose:
-    """Finds the parts of the simulated mouse by their colours, without a network.
+    """Finds the parts of the simulated mouse without a network.
 
     Parameters
     ----------
@@ -25,17 +27,25 @@ class SimPose:
         self._full_areas = [math.pi * AXES[name][0] * AXES[name][1] * height**2 for name in PARTS]
         tints = [np.array(TINTS[name]) for name in PARTS]
         self._ranges = [(tint - TINT_TOLERANCE, tint + TINT_TOLERANCE) for tint in tints]
+        self._greys = [int(cv2.cvtColor(np.uint8([[TINTS[name]]]), cv2.COLOR_BGR2GRAY)[0, 0]) for name in PARTS]
 
     def get_pose(self, image: np.ndarray) -> np.ndarray:
-        """Return x, y (px) and likelihood of each body part, (n, 3), of an image (height, width, 3) uint8 BGR."""
+        """Return x, y (px) and likelihood of each body part, (n, 3), of an image (height, width, channels) uint8."""
         height, width = image.shape[:2]
         pose = np.empty((len(PARTS), 3))
-        for i, ((low, high), full_area) in enumerate(zip(self._ranges, self._full_areas, strict=True)):
-            found = cv2.moments(cv2.inRange(image, low, high), binaryImage=True)
+        for i, full_area in enumerate(self._full_areas):
+            found = cv2.moments(self._mask(image, i), binaryImage=True)
             area = found["m00"]
             x, y = (found["m10"] / area, found["m01"] / area) if area else (width / 2, height / 2)
             pose[i] = x, y, min(1.0, area / (0.7 * full_area))
         return pose
+
+    def _mask(self, image: np.ndarray, i: int) -> np.ndarray:
+        """Return where part i is, (height, width) uint8."""
+        if image.shape[2] == 3:
+            return cv2.inRange(image, *self._ranges[i])
+        grey = self._greys[i]
+        return cv2.morphologyEx(cv2.inRange(image, grey - GREY_TOLERANCE, grey + GREY_TOLERANCE), cv2.MORPH_OPEN, RIM)
 
     def close(self) -> None:
         """Nothing is open."""
