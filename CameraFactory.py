@@ -153,7 +153,7 @@ class CameraFactory:
         if settings.needs_colours and cls.channels_of(settings) != IN_COLOUR:
             raise SettingsError(
                 f"vid_source = {settings.vid_source}: it gives grey pictures, and ΔF/F needs green and blue; "
-                "use a camera with colours"
+                "set mono = 0 or another pixel_format, or use a camera with colours"
             )
 
     @classmethod

@@ -26,6 +26,8 @@ from rig.terminal import console
 QUEUE_FRAMES = 64
 FIRST_FRAMES = 5  # to see what kind of source it is
 SAMPLED = 8  # px from one pixel to the next whose colours are compared
+ROUNDING = 2  # of 255: the three colours of a grey pixel differ by this when they come from a compressed picture
+GREEN = 1
 NO_COLOUR = "its three colours are equal; with mono = 1 a session needs a third of the disk"
 
 
@@ -129,7 +131,7 @@ class OpenCVCameraStream:
         """Return an image with the channels that it should have; CameraError where it has colours and should not."""
         if self.channels == 3:
             return image
-        grey = image if image.ndim == 2 else image[..., 0]
+        grey = image if image.ndim == 2 else image[..., GREEN]
         if not has_no_colour(image):
             raise CameraError("mono = 1: the camera gives colours; set mono = 0")
         return np.ascontiguousarray(grey)[..., None]
@@ -177,8 +179,8 @@ def has_no_colour(image: np.ndarray) -> bool:
     """Return whether the colours of an image, (height, width[, 3]), are equal, as a sample of its pixels shows."""
     if image.ndim == 2:
         return True
-    sample = image[::SAMPLED, ::SAMPLED]
-    return bool((sample == sample[..., :1]).all())
+    sample = image[::SAMPLED, ::SAMPLED].astype(np.int16)
+    return bool((np.ptp(sample, axis=2) <= ROUNDING).all())
 
 
 if __name__ == "__main__":

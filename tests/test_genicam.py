@@ -63,14 +63,25 @@ def refusal(driver):
 def test_twelve_bits_become_the_upper_eight():
     counts = np.arange(0, 4096, dtype="<u2")
     image = pixel_formats.decoder("Mono12", 64, 64)(counts.tobytes())
-    np.testing.assert_array_equal(image[..., 0].ravel(), counts // 16)
-    np.testing.assert_array_equal(image[..., 0], image[..., 2])
+    assert image.shape == (64, 64, 1)
+    np.testing.assert_array_equal(image.ravel(), counts // 16)
 
 
 @pytest.mark.parametrize(("name", "step"), [("Mono10", 4), ("Mono16", 256)])
 def test_full_scale_is_255(name, step):
     image = pixel_formats.decoder(name, 2, 1)(np.array([255 * step, step], "<u2").tobytes())
-    assert image[0, :, 1].tolist() == [255, 1]
+    assert image[0, :, 0].tolist() == [255, 1]
+
+
+def test_eight_bits_of_grey_belong_to_their_frame():
+    image = pixel_formats.decoder("Mono8", 2, 1)(bytes([7, 9]))
+    assert image.tolist() == [[[7], [9]]]
+    assert image.flags.writeable
+
+
+@pytest.mark.parametrize(("name", "channels"), [("Mono8", 1), ("Mono12", 1), ("BayerRG8", 3), ("RGB8", 3), ("BGR8", 3)])
+def test_only_grey_has_one_channel(camera, name, channels):
+    assert camera(pixel_format=name).channels == channels
 
 
 @pytest.mark.parametrize("bits", [8, 12])
@@ -215,7 +226,7 @@ def test_the_exposure_can_be_changed_while_it_runs(camera):
         assert opened.can_expose
         assert opened.expose(4000) == 4000
         assert opened.expose(1) == 10, "the shortest that it can do"
-        assert opened.read().image.shape == (HEIGHT, WIDTH, 3)
+        assert opened.read().image.shape == (HEIGHT, WIDTH, 1)
 
 
 # ---- what goes wrong
@@ -243,7 +254,7 @@ def test_a_camera_that_another_program_holds(camera, gige_camera):
     holder = camera(**GIGE).start()
     try:
         assert "another program holds this camera" in refusal(camera(**GIGE))
-        assert holder.read().image.shape == (HEIGHT, WIDTH, 3), "the holder goes on"
+        assert holder.read().image.shape == (HEIGHT, WIDTH, 1), "the holder goes on"
     finally:
         holder.stop()
 

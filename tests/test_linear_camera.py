@@ -217,15 +217,15 @@ def test_what_is_there_without_light_is_taken_off_and_shown(settings, world):
     ],
 )
 def test_what_says_nothing_or_something_else_is_no_pass(means_seen, saturated, fragment):
-    row = judge("M1_L", 1, (0, 1000, 2000, 4000), means_seen, saturated)
+    row = judge("M1_L", "green", (0, 1000, 2000, 4000), means_seen, saturated)
     follows, sentence = verdict([row])
     assert not follows
     assert fragment in sentence
 
 
 def test_within_2_percent_is_a_pass():
-    assert verdict([judge("M1_L", 1, (0, 1000, 2000, 4000), (0, 30, 60, 122), 0.0)])[0]
-    assert verdict([judge("M1_L", 1, (100, 1000, 2000, 4000), (3, 30, 60, 120), 0.0)])[0], "as it was exposed"
+    assert verdict([judge("M1_L", "green", (0, 1000, 2000, 4000), (0, 30, 60, 122), 0.0)])[0]
+    assert verdict([judge("M1_L", "green", (100, 1000, 2000, 4000), (3, 30, 60, 120), 0.0)])[0], "as it was exposed"
 
 
 def test_an_exposure_that_the_camera_cannot_shorten_is_a_sentence(settings, world):

@@ -11,7 +11,7 @@ import numpy as np
 
 from rig.errors import SettingsError
 from rig.files.hdf5 import dataset, opened
-from rig.files.matroska import frames_in, is_lossless
+from rig.files.matroska import Place, frames_in, is_lossless
 
 READ_AT_ONCE = 16  # frames, while iterating
 LOSSLESS_ENDING = ".mkv"
@@ -95,15 +95,17 @@ class MovieImages(Images):
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._places = frames_in(path).tolist()
+            self._places = frames_in(path)
         except OSError as error:
             raise SettingsError(f"{path} cannot be read ({error.strerror})") from None
         self._n = len(self._places)
 
     @cached_property
     def _frame_shape(self) -> list[int]:  # type: ignore[override]
-        with self._decoder() as decoder:
-            return [decoder.height, decoder.width, 1 if decoder.pix_fmt == "gray" else 3]
+        if not self._places and is_lossless(self.path):
+            return [0, 0, 3]  # no frame says how large it is
+        with self._decoder() as (_, decoder):
+            return [decoder.height, decoder.width, 1 if is_grey(decoder) else 3]
 
     def __getitem__(self, which: int | slice) -> np.ndarray:
         if isinstance(which, slice):
@@ -117,32 +119,31 @@ class MovieImages(Images):
     def __iter__(self) -> Iterator[np.ndarray]:
         return self._decoded(self._places)
 
-    def _decoded(self, places: list[list[int]]) -> Iterator[np.ndarray]:
-        """Yield the frames that lie at these places (begin, length) of the file."""
-        import av
-
-        with self.path.open("rb") as file, self._decoder() as decoder:
-            form, channels = ("gray", 1) if decoder.pix_fmt == "gray" else ("bgr24", 3)
-            for begin, length in places:
-                file.seek(begin)
-                packet = av.Packet(file.read(length))
-                (frame,) = decoder.decode(packet)
-                if frame.is_corrupt:
-                    raise ValueError("a frame does not fit to its checksum")
+    def _decoded(self, places: list[Place]) -> Iterator[np.ndarray]:
+        """Yield the frames that lie at these places of the file."""
+        with self.path.open("rb") as file, self._decoder() as (av, decoder):
+            form, channels = ("gray", 1) if is_grey(decoder) else ("bgr24", 3)
+            for place in places:
+                (frame,) = decoder.decode(av.Packet(place.read(file.fileno())))
                 yield frame.to_ndarray(format=form).reshape(decoder.height, decoder.width, channels)
 
     @contextlib.contextmanager
-    def _decoder(self) -> Iterator[Any]:
-        """Open what decodes the frames; it knows their form."""
+    def _decoder(self) -> Iterator[tuple[Any, Any]]:
+        """Return PyAV, and what decodes the frames; it knows their form."""
         try:
             import av
         except ImportError as error:
             raise SettingsError(NO_PYAV.format(path=self.path, error=error)) from None
         try:
             with av.open(str(self.path)) as container:
-                yield container.streams.video[0].codec_context
+                yield av, container.streams.video[0].codec_context
         except (av.FFmpegError, IndexError, ValueError, OSError) as error:
             raise SettingsError(f"{self.path} is damaged and cannot be read ({error})") from None
+
+
+def is_grey(decoder: Any) -> bool:
+    """Return whether the frames of a movie are grey; one without frames does not know their form."""
+    return decoder.format is not None and decoder.format.name == "gray"
 
 
 def frames_file(folder: Path, stream: Path, settings: Mapping[str, str]) -> Path:

@@ -204,6 +204,12 @@ class SessionLog:
 
     def _open_files(self, attributes: dict[str, str], header: Header) -> None:
         settings = self._settings
+        self._movie: Movie | None = None
+        if (
+            settings.has_movie()
+        ):  # first, because it takes longest: where there are rows, there is a file for the frames
+            movie = self.folder / settings.video_file
+            self._movie = Movie(movie, self._shape, settings.framerate, settings.movie_codec)
         save_session_copy(settings, self.folder / "config.ini")
         self._about.save(self.folder)
         if self._water.dose.calibration is not None:
@@ -212,10 +218,6 @@ class SessionLog:
         self._rows = RowFile(self.folder / ROWS_FILE, self._columns)
         self._tables = GrowingTables(self.folder, settings.raw_image_file, attributes)
         self._stream = FrameFile(self.folder / settings.raw_image_file, header)
-        self._movie: Movie | None = None
-        if settings.has_movie():
-            movie = self.folder / settings.video_file
-            self._movie = Movie(movie, self._shape, settings.framerate, settings.movie_codec)
 
     def _put(self, item: Item) -> bool:
         """Hand an item to the writer; return False if the queue is full and the session must not wait."""

@@ -5,17 +5,16 @@ What was not written whole, at the end of a file that was cut short, is left out
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-EBML, SEGMENT, CLUSTER, SIMPLE_BLOCK = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0xA3
+EBML, SEGMENT, CLUSTER, CHECKSUM, SIMPLE_BLOCK = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0xBF, 0xA3
 LONGEST_HEAD = 12  # bytes: an id of 4, a size of 8
 BLOCK_HEAD = 4  # bytes before the frame: number of the track, time, flags
 READ_AT_ONCE = 64  # bytes: the heads within a cluster of one frame
-FFV1, LONGEST_PREFACE = b"V_FFV1", 8192
+FFV1, LONGEST_PREFACE = b"FFV1", 8192  # V_FFV1, or the name by which Windows knows it: both are in use
 
 
 class Element(NamedTuple):
@@ -71,23 +70,59 @@ class Heads:
         return self._bytes[inside : inside + LONGEST_HEAD]
 
 
-def frames_in(path: Path) -> np.ndarray:
-    """Return where the frames of a file lie: (n, 2), begin and length in bytes; OSError if it cannot be read."""
+class Place(NamedTuple):
+    """Where a frame lies in a file, in bytes.
+
+    Attributes
+    ----------
+    begin, end : int
+    checked_from : int
+        From here to `end` the checksum counts.
+    checksum : int or None
+        CRC-32; None where there is none for this frame.
+    """
+
+    begin: int
+    end: int
+    checked_from: int
+    checksum: int | None
+
+    def read(self, fd: int) -> bytes:
+        """Return the bytes of the frame; ValueError where they do not fit to the checksum."""
+        data = os.pread(fd, self.end - self.checked_from, self.checked_from)
+        if self.checksum is not None and zlib.crc32(data) != self.checksum:
+            raise ValueError("a frame does not fit to its checksum")
+        return data[self.begin - self.checked_from :]
+
+
+def frames_in(path: Path) -> list[Place]:
+    """Return where the frames of a file lie; OSError if it cannot be read."""
     fd = os.open(path, os.O_RDONLY)
     try:
         heads = Heads(fd)
-        places = [
-            (block.begin + BLOCK_HEAD, block.end - block.begin - BLOCK_HEAD)
+        return [
+            place
             for segment in heads.elements(0, os.fstat(fd).st_size)
             if segment.id == SEGMENT
             for cluster in heads.elements(segment.begin, segment.end)
             if cluster.id == CLUSTER
-            for block in heads.elements(cluster.begin, cluster.end)
-            if block.id == SIMPLE_BLOCK
+            for place in places_in(cluster, list(heads.elements(cluster.begin, cluster.end)), fd)
         ]
     finally:
         os.close(fd)
-    return np.array(places, np.int64).reshape(-1, 2)
+
+
+def places_in(cluster: Element, parts: list[Element], fd: int) -> Iterator[Place]:
+    """Yield the frames of a cluster; the checksum is used where there is one frame, as in our files."""
+    blocks = [part for part in parts if part.id == SIMPLE_BLOCK]
+    is_checked = len(blocks) == 1 and parts[0].id == CHECKSUM and blocks[0].end == cluster.end
+    for block in blocks:
+        begin = block.begin + BLOCK_HEAD
+        if is_checked:
+            checksum = os.pread(fd, 4, parts[0].begin)
+            yield Place(begin, block.end, parts[0].end, int.from_bytes(checksum, "little"))
+        else:
+            yield Place(begin, block.end, begin, None)
 
 
 def is_lossless(path: Path) -> bool:

@@ -18,7 +18,8 @@ from rig.files.matroska import frames_in, is_lossless
 
 MISSING = (
     "PyAV, which encodes the movie, is not installed ({error}); it lies in the environment of CLMF: run 'make setup' "
-    "once, then 'source .venv-clmf/bin/activate' and the script again, or leave video_file empty"
+    "once, then 'source .venv-clmf/bin/activate' and the script again; for CLNF 'make setup-analysis' installs it; or "
+    "leave video_file empty"
 )
 TICKS_PER_S = 90000
 

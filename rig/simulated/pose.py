@@ -27,7 +27,8 @@ class SimPose:
         self._full_areas = [math.pi * AXES[name][0] * AXES[name][1] * height**2 for name in PARTS]
         tints = [np.array(TINTS[name]) for name in PARTS]
         self._ranges = [(tint - TINT_TOLERANCE, tint + TINT_TOLERANCE) for tint in tints]
-        self._greys = [int(cv2.cvtColor(np.uint8([[TINTS[name]]]), cv2.COLOR_BGR2GRAY)[0, 0]) for name in PARTS]
+        greys = cv2.cvtColor(np.array([[TINTS[name] for name in PARTS]], np.uint8), cv2.COLOR_BGR2GRAY)
+        self._greys = [int(grey) for grey in greys[0]]
 
     def get_pose(self, image: np.ndarray) -> np.ndarray:
         """Return x, y (px) and likelihood of each body part, (n, 3), of an image (height, width, channels) uint8."""

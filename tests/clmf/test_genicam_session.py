@@ -28,5 +28,5 @@ def test_a_session_on_a_gige_camera(run, gige_camera):
     assert np.diff(session.frames["number"]).min() == 1
     assert session.settings["genicam_id"] == genicam.GIGE_ID
     images = np.asarray(session.images[:2])
-    assert images.shape[1:] == (160, 320, 3)
-    assert (images[..., 0] == images[..., 2]).all(), "grey"
+    assert images.shape[1:] == (160, 320, 1)
+    assert images.any(), "grey, in one channel"

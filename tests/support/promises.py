@@ -49,6 +49,8 @@ PAWS |= {"trial_start": "immediate", "speed_threshold": "0.00001", "pose": "simu
 PAWS |= {"start_center": "16, 16", "target_center": "16, 16", "start_radius_mm": "1", "target_radius_mm": "1"}
 PAWS |= {"pin_numbering": "BCM", "reward_pin": "27", "light_pin": "21", "trigger_pin": "17"}
 
+IN_A_MOVIE = {"store": "movie", "movie_codec": "ffv1", "video_file": "frames.mkv"}
+
 
 def scratch():
     """Return a folder that goes away, even while a dying guard still writes its log there."""
@@ -174,17 +176,17 @@ def has_whole_rows(session):
     return text.endswith("\n") and len(text.splitlines()) == len(session) + 1
 
 
-def killed_session_keeps_its_frames(n, seed=0):
+def killed_session_keeps_its_frames(n, seed=0, more=None):
     """Kill a session at a random moment: the files open as they are, and at most the last second is missing."""
     result, dice, missing_s = (
-        Result("session killed (-9): frames and rows whole, at most 1 s missing"),
+        Result(f"session killed (-9){stored_in(more)}: frames and rows whole, at most 1 s missing"),
         random.Random(seed),
         [],
     )
     for i in range(n):
         with scratch() as name:
             folder = Path(name)
-            settings = SHORT | {"framerate": str(dice.choice([15, 60, 100])), "initial_rest_dur": "60"}
+            settings = SHORT | {"framerate": str(dice.choice([15, 60, 100])), "initial_rest_dur": "60"} | (more or {})
             process = start(settings, folder)
             rows = wait_for(lambda folder=folder: list(folder.glob("data/m1/*/VideoTimestamp.txt")))
             time.sleep(dice.uniform(0.2, 2.5))
@@ -197,6 +199,11 @@ def killed_session_keeps_its_frames(n, seed=0):
     if missing_s:
         result.worst = f"missing {np.median(missing_s):.2f} s (median), {max(missing_s):.2f} s (worst)"
     return result
+
+
+def stored_in(more):
+    """Say where sessions with further settings keep their frames, if not as usual."""
+    return f", store = {more['store']}" if more else ""
 
 
 def check_killed(folder, rate, killed, missing_s):
@@ -338,9 +345,12 @@ def mutate_file(text, dice):
     return "\n".join(lines) + "\n"
 
 
-def full_disk_ends_the_session(n, seed=0):
+def full_disk_ends_the_session(n, seed=0, more=None):
     """Fill the disk at a random moment: the session ends with one sentence, and all that was written is readable."""
-    result, dice = Result("disk full during a session: it ends, every stored frame is readable"), random.Random(seed)
+    result, dice = (
+        Result(f"disk full during a session{stored_in(more)}: it ends, every stored frame is readable"),
+        random.Random(seed),
+    )
     for i in range(n):
         with scratch() as name:
             data = Path(name, "data")
@@ -350,15 +360,16 @@ def full_disk_ends_the_session(n, seed=0):
                 result.worst = "not tried: needs root to mount a small file system"
                 return result
             try:
-                result.note(*fill_in_the_middle(Path(name), data, dice.uniform(0.3, 1.5), i))
+                result.note(*fill_in_the_middle(Path(name), data, dice.uniform(0.3, 1.5), i, more))
             finally:
                 subprocess.run(["umount", str(data)], check=True)
     return result
 
 
-def fill_in_the_middle(folder, data, after_s, i):
+def fill_in_the_middle(folder, data, after_s, i, more=None):
     """Fill the disk some time after the session has begun; return whether all is well, and what was found."""
-    process = start(SHORT | {"framerate": "30", "initial_rest_dur": "20", "total_trials": "1"}, folder)
+    settings = SHORT | {"framerate": "30", "initial_rest_dur": "20", "total_trials": "1"} | (more or {})
+    process = start(settings, folder)
     try:
         wait_for(lambda: list(data.glob("m1/*/VideoTimestamp.txt")))
         time.sleep(after_s)
@@ -372,7 +383,9 @@ def fill_in_the_middle(folder, data, after_s, i):
     finally:
         end(process)
     session = read_session(next((data / "m1").iterdir()))
-    whole = has_whole_rows(session) and len(session.images) <= len(session) <= len(session.images) + 1
+    # Frames of a movie are written a few at a time, when their rows are on disk.
+    most = len(session.images) + (30 if more else 1)
+    whole = has_whole_rows(session) and len(session.images) <= len(session) <= most
     found = f"trial {i}: status {process.returncode}, {len(session.images)} frames, {len(session)} rows"
     return process.returncode == 1 and whole, found
 
@@ -387,10 +400,12 @@ def main():
         lambda: killed_script_closes_the_valve(200),
         lambda: killed_guard_is_noticed(50),
         lambda: killed_session_keeps_its_frames(200),
+        lambda: killed_session_keeps_its_frames(100, more=IN_A_MOVIE),
         lambda: every_device_call_may_fail(),
         lambda: every_device_call_may_fail(1, SPEED_SCRIPT, PAWS),
         lambda: any_settings_run_or_are_refused(500),
         lambda: full_disk_ends_the_session(20),
+        lambda: full_disk_ends_the_session(10, more=IN_A_MOVIE),
         lambda: promises_animal.stopped_guard_holds_no_valve(50),
         lambda: promises_animal.stopped_loop_is_dark_and_silent(50),
         lambda: promises_animal.old_frames_give_no_water(200),

@@ -1,4 +1,4 @@
-"""Writes frames as a session does until it is killed: `python -m tests.support.write_frames PATH`."""
+"""Writes frames as a session does until it is killed: `python -m tests.support.write_frames PATH`, HDF5 or movie."""
 
 import sys
 import time
@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from rig.files.frame_file import FrameFile, Header
+from rig.files.movie import Movie
 
 if __name__ == "__main__":
-    file = FrameFile(Path(sys.argv[1]), Header((64, 64, 3)))
+    path, shape = Path(sys.argv[1]), (64, 64, 3)
+    file = FrameFile(path, Header(shape)) if path.suffix == ".hdf5" else Movie(path, shape, 30, "ffv1")
     for n in count():
-        file.append(np.full((64, 64, 3), n % 251, np.uint8))
+        file.append(np.full(shape, n % 251, np.uint8))
         if n % 7 == 0:
             file.publish()
         time.sleep(0.001)
