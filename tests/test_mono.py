@@ -223,7 +223,7 @@ def test_a_killed_grey_session_is_finished_also_without_its_header(tmp_path):
     np.testing.assert_array_equal(after.images[: len(images)], images)
 
 
-@pytest.mark.parametrize("shape", [(48, 64, 1), (17, 33, 1), (2, 1, 1)])
+@pytest.mark.parametrize("shape", [(48, 64, 1), (17, 33, 1), (256, 256, 1), (16, 16, 1), (2, 1, 1), (1, 1, 1)])
 def test_a_file_of_grey_frames_reads_back_at_every_step(tmp_path, shape):
     images, path = np.random.default_rng(0).integers(0, 256, (4, *shape), np.uint8), tmp_path / "image_stream.hdf5"
     file = FrameFile(path, Header(shape))

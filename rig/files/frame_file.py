@@ -78,12 +78,17 @@ class Header:
         one, start = header_of(1, frame_shape)
         two, start_two = header_of(2, frame_shape)
         differing = [i for i in range(start) if one[i] != two[i]]
-        # Two headers that differ only in the number of frames show where the numbers stand.
-        self._count_at = [i for i in differing if one[i] == 1 and two[i] == 2 and U64.unpack_from(one, i)[0] == 1]
+        # Two headers that differ only in the number of frames show where the numbers stand.  The size of the frames has
+        # their address before it; one of 65536 bytes holds a count where it is read from its third byte on.
         sizes = [
             i
             for i in range(END_OF_FILE_AT + 8, start - 7)
             if U64.unpack_from(one, i)[0] == self.frame_bytes and U64.unpack_from(two, i)[0] == 2 * self.frame_bytes
+            if U64.unpack_from(one, i - 8)[0] == start
+        ]
+        in_size = {at + byte for at in sizes for byte in range(8)}
+        self._count_at = [
+            i for i in differing if one[i] == 1 and two[i] == 2 and U64.unpack_from(one, i)[0] == 1 and i not in in_size
         ]
         known = set(range(END_OF_FILE_AT, END_OF_FILE_AT + 8)).union(
             *(range(at, at + 8) for at in (*self._count_at, *sizes))
@@ -92,8 +97,6 @@ class Header:
             raise LogError(UNKNOWN_LAYOUT)
         self._size_at = sizes[0]
         self._address_at = self._size_at - 8
-        if U64.unpack_from(one, self._address_at)[0] != start:
-            raise LogError(UNKNOWN_LAYOUT)
         self._page = one.ljust(PAGE, b"\0")
 
     def page(self, n: int) -> bytes:
