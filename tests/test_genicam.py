@@ -21,6 +21,7 @@ from support.waiting import end
 
 WIDTH, HEIGHT = 64, 48
 SMALL = {"resolution": f"{WIDTH}, {HEIGHT}", "bregma": "24, 32", "ppmm": "5"} | genicam.BRIEF
+IN_COLOURS = {"vid_source": "AravisCameraStream", "pixel_format": "BayerRG8"}  # as ΔF/F needs
 GIGE = {"genicam_id": genicam.GIGE_ID}
 needs_aravis = genicam.needs_aravis
 
@@ -339,7 +340,7 @@ def test_a_short_stop_of_the_camera_loses_nothing(settings, gige_camera):
 def test_what_waits_while_the_rig_stands_still_is_old_and_the_rest_is_lost(run, gige_camera):
     """The rig is stopped for 2 s: what Aravis kept is handed over with its age, the others are missing by their ids."""
     brief = SHORT | GIGE | genicam.BRIEF | {"framerate": "60", "initial_rest_dur": "2", "camera_timeout_s": "4"}
-    brief |= {"vid_source": "AravisCameraStream", "total_trials": "1", "max_silence_s": "10", "dff_history": "1"}
+    brief |= IN_COLOURS | {"total_trials": "1", "max_silence_s": "10", "dff_history": "1"}
     brief |= {"outputs": "simulated", "tone": "simulated"}
     process = run.start(settings=brief, simulate=False, fast=False)
     try:
@@ -361,9 +362,7 @@ def test_what_waits_while_the_rig_stands_still_is_old_and_the_rest_is_lost(run, 
 
 @needs_aravis
 def test_a_camera_that_dies_ends_the_session(run, gige_camera):
-    brief = (
-        SHORT | GIGE | genicam.BRIEF | {"vid_source": "AravisCameraStream", "outputs": "simulated", "tone": "simulated"}
-    )
+    brief = SHORT | GIGE | genicam.BRIEF | IN_COLOURS | {"outputs": "simulated", "tone": "simulated"}
     process = run.start(settings=brief | {"camera_timeout_s": "1"}, simulate=False, fast=False)
     try:
         run.wait_for_rows(30)
@@ -379,9 +378,7 @@ def test_a_camera_that_dies_ends_the_session(run, gige_camera):
 
 @needs_aravis
 def test_a_whole_session(run, gige_camera):
-    brief = (
-        SHORT | GIGE | genicam.BRIEF | {"vid_source": "AravisCameraStream", "outputs": "simulated", "tone": "simulated"}
-    )
+    brief = SHORT | GIGE | genicam.BRIEF | IN_COLOURS | {"outputs": "simulated", "tone": "simulated"}
     brief |= {
         "total_trials": "1",
         "initial_rest_dur": "2",

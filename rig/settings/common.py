@@ -229,7 +229,7 @@ class RigSettings(CameraSettings):
     store: Literal["hdf5", "movie", "both"] | None = setting(
         FILES,
         "what holds the frames; movie needs movie_codec = ffv1; if empty, both with a video_file, else hdf5",
-        "",
+        "hdf5, movie, both",
         None,
     )
     movie_codec: Literal["h264", "ffv1"] = setting(

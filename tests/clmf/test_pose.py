@@ -70,6 +70,14 @@ def test_the_same_frame_gives_the_same_pose(finder, drawn):
     np.testing.assert_array_equal(finder.get_pose(images[0]), first)
 
 
+def test_a_network_sees_grey_as_three_equal_colours(drawn):
+    network = open_network()
+    grey = cv2.cvtColor(drawn[0][0], cv2.COLOR_BGR2GRAY)
+    equal = network.get_pose(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    np.testing.assert_array_equal(network.get_pose(grey[..., None]), equal)
+    network.close()
+
+
 def test_finds_the_parts_of_frames_it_has_never_seen(finder, drawn):
     images, parts = drawn
     poses = np.array([finder.get_pose(image) for image in images])

@@ -168,7 +168,7 @@ def test_a_session_of_one_frame(run):
 
 
 def test_a_movie_without_frames(tmp_path):
-    Movie(tmp_path / "none.mp4", (64, 64), 30).close()
+    Movie(tmp_path / "none.mp4", (64, 64, 3), 30).close()
     assert count_frames(tmp_path / "none.mp4") == 0
 
 
