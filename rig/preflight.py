@@ -29,7 +29,7 @@ from rig.errors import RigError
 from rig.events import Events
 from rig.files.frame_file import Header
 from rig.files.ledger import had_today_ul
-from rig.files.movie import check_movie
+from rig.files.movie import time_movie
 from rig.files.space import (
     bytes_of_a_frame,
     check_data_root,
@@ -49,6 +49,7 @@ RATE_TOLERANCE = 0.05
 UNSTEADY_MS = 10  # a quiet computer is never this much later than usual
 DISK_TRIAL_BYTES = 64 * 2**20
 SETTLE_S = 0.5
+MOST_OF_A_CORE = 0.8  # that encoding a movie may take
 PASS, WARN, FAIL = "pass", "warn", "fail"
 STYLES = {PASS: "green", WARN: "yellow", FAIL: "bold red"}
 
@@ -177,8 +178,11 @@ def check_files(flight: Preflight, settings: RigSettings) -> None:
         flight.note("files", PASS, "HDF5 files can be written so that a kill leaves them whole")
     if settings.has_movie():
         with flight.trying("movie"):
-            check_movie(settings.video_file, (height, width, channels), settings.framerate, settings.movie_codec)
-            flight.note("movie", PASS, "it can be encoded")
+            shape, codec = (height, width, channels), settings.movie_codec
+            share = time_movie(settings.video_file, shape, settings.framerate, codec) * settings.framerate
+            found = f"it can be encoded; {codec} of noise takes {100 * share:.0f} % of a core"
+            is_quick = share < MOST_OF_A_CORE
+            flight.note("movie", PASS if is_quick else WARN, found, "" if is_quick else "choose another movie_codec")
 
 
 def check_stored(flight: Preflight, options: Options[Any]) -> None:

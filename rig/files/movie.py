@@ -6,6 +6,7 @@ of them has its row.  So the encoder writes into memory, and `publish` appends t
 
 import os
 import tempfile
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ MISSING = (
     "leave video_file empty"
 )
 TICKS_PER_S = 90000
+TRIAL_FRAMES = 10
 
 
 class Codec(NamedTuple):
@@ -187,14 +189,18 @@ class Movie:
             raise LogError(f"the movie can no longer be encoded ({error})") from None
 
 
-def check_movie(name: str, frame_shape: tuple[int, int, int], framerate: float, codec: str) -> None:
-    """Raise LogError if a movie with such frames could not be encoded on this computer."""
+def time_movie(name: str, frame_shape: tuple[int, int, int], framerate: float, codec: str) -> float:
+    """Return how long this computer takes to encode a frame of noise, s; LogError if it cannot encode such a movie."""
+    image = np.random.default_rng(0).integers(0, 256, frame_shape, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         movie = Movie(Path(folder, f"trial{Path(name).suffix}"), frame_shape, framerate, codec)
+        began_s = time.perf_counter()
         try:
-            movie.append(np.zeros(frame_shape, np.uint8))
+            for _ in range(TRIAL_FRAMES):
+                movie.append(image)
         finally:
             movie.close()
+    return (time.perf_counter() - began_s) / TRIAL_FRAMES
 
 
 def count_frames(path: Path) -> int:
