@@ -121,6 +121,8 @@ class MovieImages(Images):
 
     def _decoded(self, places: list[Place]) -> Iterator[np.ndarray]:
         """Yield the frames that lie at these places of the file."""
+        if not places:
+            return  # a movie without frames cannot even be opened
         with self.path.open("rb") as file, self._decoder() as (av, decoder):
             form, channels = ("gray", 1) if is_grey(decoder) else ("bgr24", 3)
             for place in places:
