@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rig.files.images import Images
+from rig.files.reader import Images
 
 EVERY_S = 5.0
 MOST_BLOCKS = 300  # of longer sessions, fewer seconds are read

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rig.files.images import Images
+from rig.files.reader import Images
 from rig.protocol.dff import relative_change
 
 FROM_S, TO_S = -3, 3  # of the maps, each the mean of a second

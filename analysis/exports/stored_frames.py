@@ -90,7 +90,7 @@ def cortex_of(session: Session) -> Images:
             f"{folder}: this is a session of CLMF: its frames show a mouse, not cortex in green and blue"
         )
     first = images[: slice_of(images)]
-    if np.array_equal(first[..., BLUE], first[..., GREEN]):
+    if first.shape[-1] == 1 or np.array_equal(first[..., BLUE], first[..., GREEN]):
         raise SettingsError(f"{folder}: there is no blue channel: the frames are grey, with blue the same as green")
     return images
 

@@ -21,7 +21,8 @@ from rig.events import PAUSE_BEGINS
 from rig.files.alignment import Alignment, align
 from rig.files.clocks import experiment_s
 from rig.files.hdf5 import dataset, opened, plain_attributes, said_by
-from rig.files.images import Images, frames_file, open_images
+from rig.files.images import Images as Images  # also for those who read sessions
+from rig.files.images import frames_file, open_images
 from rig.files.matroska import is_lossless
 from rig.files.metadata import ATTRIBUTES, Metadata, metadata_of
 from rig.files.original import config_of, movie_of, rows_of, with_our_names
