@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from rig.devices.frames import in_colours
 from rig.files.reader import Images
 
 EVERY_S = 5.0
@@ -64,11 +65,6 @@ def sample_frames(images: Images, period_s: float) -> FrameSample:
     middle = in_colours(images[starts[len(starts) // 2]])
     times_s = (np.array(starts) + length / 2) * period_s
     return FrameSample(times_s, (mean / len(starts)).astype(np.float32), blocks, middle)
-
-
-def in_colours(frame: np.ndarray) -> np.ndarray:
-    """Return a frame with three channels: grey is three equal colours."""
-    return frame if frame.shape[2] == 3 else np.repeat(frame, 3, axis=2)
 
 
 def brightness(sample: FrameSample, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

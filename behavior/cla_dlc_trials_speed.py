@@ -89,6 +89,7 @@ def main() -> int:
         start_roi_manager, target_roi_manager = place_rois(rig, circles, preview)
         columns = [*COLUMNS, *columns_of(dlc.body_parts), "speed_threshold", "tracked"]
         with recording(rig, [start_roi_manager, target_roi_manager], columns, [marks]) as books:
+            books.notes["pose_runs_on"] = dlc.runs_on
             run_session(options.settings, rig, dlc, start_roi_manager, marks, books)
     return 0
 

@@ -10,7 +10,7 @@ NEEDED = ("numpy", "cv2", "tables", "h5py", "pydantic", "rich", "configupdater",
 if missing := [name for name in NEEDED if find_spec(name) is None]:
     sys.exit(
         f"{', '.join(missing)}: not installed for {sys.executable}; run 'make setup' once, and in every new terminal "
-        "'source .venv/bin/activate' (for behavior/ '.venv-clmf/bin/activate')"
+        "'source .venv/bin/activate' (with a .pt model '.venv-clmf/bin/activate')"
     )
 
 # A notebook that looks into a growing image_stream.hdf5 must not keep the rig from finishing it.  HDF5 reads this

@@ -306,7 +306,7 @@ def check_model(flight: Preflight, finder: AbstractContextManager[Pose], devices
     """Load what finds the body parts."""
     with flight.trying("model"):
         pose = devices.enter_context(finder)
-        flight.note("model", PASS, f"it knows {', '.join(pose.body_parts)}")
+        flight.note("model", PASS, f"it knows {', '.join(pose.body_parts)}; {pose.runs_on}")
         return pose
     return None
 

@@ -18,6 +18,8 @@ VENDORS = {
     "pyaudio",
     "dlclive",
     "torch",
+    "tensorflow",
+    "onnxruntime",
     "av",
     "adafruit_mpr121",
     "adafruit_extended_bus",

@@ -120,6 +120,7 @@ def test_the_documentation_needs_no_package_of_the_rig(sh):
         ".venv-docs",
         ".venv",
     ]
+    assert sh("for part in onnx tensorflow; do folder_of $part; done").split() == [".venv", ".venv-tensorflow"]
 
 
 @pytest.mark.parametrize("server", ["pipewire-pulse", "pipewire-alsa", "pipewire-audio"])
@@ -143,6 +144,9 @@ def test_nothing_missing_is_no_word_and_no_apt(sh):
         ("clnf", "3.9", False),
         ("clnf", "3.10", True),
         ("clnf", "3.13", True),
+        ("onnx", "3.13", True),
+        ("tensorflow", "3.12", True),
+        ("tensorflow", "3.13", False),
         ("clmf", "3.9", False),
         ("clmf", "3.10", True),
         ("clmf", "3.12", True),
@@ -154,23 +158,24 @@ def test_which_python_serves_what(sh, tmp_path, part, version, good):
     if good:
         assert said == ""
         return
-    assert "CLNF runs on Python 3.10 to 3.13, CLMF on 3.10 to 3.12" in said
+    assert "The rig runs on Python 3.10 to 3.13, DeepLabCut-Live on 3.10 to 3.12" in said
     assert f"is Python {version}.0" in said
-    assert ("PYTHON=python3.12 make run-clmf" in said) == (part == "clmf")
+    cures = {"clmf": "PYTHON=python3.12 make setup-dlclive", "tensorflow": "PYTHON=python3.12 make setup-tensorflow"}
+    assert [each for each, cure in cures.items() if cure in said] == [part] * (part in cures)
+    assert ("A model in an .onnx file needs none of it" in said) == (part in cures)
 
 
-def test_without_a_word_clmf_is_left_out_where_it_cannot_run(sh, tmp_path):
-    new = {"PYTHON": str(python_of_version(tmp_path, "3.13"))}
-    assert sh("default_parts 2>/dev/null", **new).split() == ["clnf", "analysis"]
-    assert sh("default_parts", **new).count("Without CLMF.") == 1
-    assert sh("default_parts", PI).split() == ["clnf"]
-    assert sh("default_parts", PYTHON=str(python_of_version(tmp_path, "3.12"))).split() == ["clnf", "clmf", "analysis"]
+@pytest.mark.parametrize(
+    ("model", "parts"), [(PC, ["clnf", "onnx", "analysis"]), (PI, ["clnf"]), (JETSON, ["clnf", "clmf"])]
+)
+def test_what_is_installed_without_a_word(sh, model, parts):
+    """On a rig no reports unless asked for; DeepLabCut-Live, 2 GB, by itself only on a Jetson."""
+    assert sh("default_parts", model).split() == parts
 
 
-@pytest.mark.parametrize(("model", "is_there"), [(PC, True), (PI, False), (JETSON, False)])
-def test_a_rig_gets_what_reports_need_only_when_it_is_asked_for(sh, tmp_path, model, is_there):
-    parts = sh("default_parts", model, PYTHON=str(python_of_version(tmp_path, "3.12"))).split()
-    assert ("analysis" in parts) == is_there
+def test_deeplabcut_live_is_kept_up_to_date_where_it_was_installed_once(sh, venv):
+    (venv / "ready").touch()
+    assert sh("default_parts").split() == ["clnf", "onnx", "clmf", "analysis"]
 
 
 def test_reports_get_what_they_need_in_each_environment_that_there_is(sh, tmp_path, venv):
@@ -294,6 +299,14 @@ def test_which_torch_is_asked_for(sh, venv, model, cuda, asked_for):
     assert first.endswith(f"-r requirements-clmf.txt {asked_for}")
     assert ("torch cannot use the GPU yet" in said) == (model == JETSON and cuda == "None")
     assert (venv / "ready").exists()
+
+
+@pytest.mark.parametrize(("own", "installs"), [(True, 0), (False, 1)])
+def test_jetson_onnx_runtime_of_nvidia_is_kept(sh, venv, own, installs):
+    if own:
+        (venv / "packages" / "onnxruntime-gpu").touch()
+    sh("jetson_onnx .venv-clmf", JETSON)
+    assert sum("onnxruntime" in command for command in commands(venv)) == installs
 
 
 def test_torch_is_named_only_where_setup_can_leave_it_out():

@@ -8,11 +8,10 @@ script=$1
 data="$(dirname "$PWD")/clopy_demo"
 options=(--simulate --mouse-id demo --data-root "$data" --set total_trials=5 --set initial_rest_dur=8 --set max_trial_dur=20
          --set success_rest_dur=4 --set fail_rest_dur=4)
+python=.venv/bin/python
 if [[ $script == behavior/* ]]; then
-    python=.venv-clmf/bin/python
     options+=(--set pose=dlclive --set speed_threshold=8 --set joint_history_sec=3)
 else
-    python=.venv/bin/python
     options+=(--set reward_threshold=0.05)
 fi
 

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs what the rig needs: system packages (apt, with sudo where needed), .venv for CLNF, .venv-clmf for CLMF.
+# Installs what the rig needs: system packages (apt, with sudo where needed), and Python packages in environments.
 # Harmless when repeated: what is there stays, and where nothing is missing, nothing is said.
-#     tools/setup.sh [clnf] [clmf] [analysis] [genicam] [docs] [readers] [tests]
-# Without a word: clnf, clmf where it can run, and analysis where this is no rig.  analysis: what reports need, in the
-# environments of CLNF and CLMF that there are.  docs: what makes the site of the documentation, in .venv-docs.
+#     tools/setup.sh [clnf] [onnx] [clmf] [tensorflow] [analysis] [genicam] [docs] [readers] [tests]
+# Without a word: clnf; on a Jetson also clmf; where this is no rig also onnx, clmf if it was installed before, and analysis.
+# clnf: CLNF, in .venv.  onnx: CLMF with a model in an .onnx file, in .venv, too.  clmf: CLMF with any model but a TensorFlow
+# folder (DeepLabCut-Live, PyTorch), in .venv-clmf.  tensorflow: CLMF with such a folder, in .venv-tensorflow.
+# analysis: what reports need, in .venv and .venv-clmf if they are there.  docs: what makes the site of the documentation.
 # genicam: what industrial cameras need, added to those of .venv and .venv-clmf that are there, or made by the same call.
 # readers: programs of others that read what analysis/export.py writes, in .venv-readers.
 # tests: what only `make test` needs, for the parts named with it.
-#     tools/setup.sh no-clmf            prints why CLMF cannot run here; nothing where it can
+#     tools/setup.sh no-clmf            prints why DeepLabCut-Live cannot run here; nothing where it can
 set -euo pipefail
 
 PYTHON=${PYTHON:-python3}
-VERSIONS="CLNF runs on Python 3.10 to 3.13, CLMF on 3.10 to 3.12: there is no deeplabcut-live for 3.13."
+VERSIONS="The rig runs on Python 3.10 to 3.13, DeepLabCut-Live on 3.10 to 3.12."
 model=""   # of the computer, where it has one
 
 on_pi() { [[ $model == *"Raspberry Pi"* ]]; }
@@ -21,7 +23,7 @@ on_jetson() { [[ $model == *Jetson* || -e /etc/nv_tegra_release ]]; }
 
 serves() {   # PART PYTHON: whether this Python can run it
     local newest=99
-    [[ $1 == clmf ]] && newest=12
+    [[ $1 == clmf || $1 == tensorflow ]] && newest=12
     "$2" -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null
 }
 
@@ -29,7 +31,12 @@ python_of() {   # FOLDER PART: the Python of this environment, or the one that i
     if [[ -x $1/bin/python ]] && serves "$2" "$1/bin/python"; then echo "$1/bin/python"; else echo "$PYTHON"; fi
 }
 
-folder_of() { if [[ $1 == clnf || $1 == analysis ]]; then echo .venv; else echo ".venv-$1"; fi; }
+folder_of() {
+    case $1 in
+        clnf | onnx | analysis) echo .venv ;;
+        *) echo ".venv-$1" ;;
+    esac
+}
 
 why_not() {   # PART: why it cannot run here; nothing where it can, or where there is no Python yet
     local python cure=""
@@ -39,7 +46,10 @@ why_not() {   # PART: why it cannot run here; nothing where it can, or where the
     fi
     python=$(python_of "$(folder_of "$1")" "$1")
     if ! command -v "$python" >/dev/null || serves "$1" "$python"; then return; fi
-    [[ $1 == clmf ]] && cure="  Install a Python 3.12 next to it (pyenv, uv or conda have one), then: PYTHON=python3.12 make run-clmf"
+    if [[ $(folder_of "$1") != .venv ]]; then
+        cure="  A model in an .onnx file needs none of it (docs/models.md).  For others, install a Python 3.12 next to it"
+        cure+=" (pyenv, uv or conda have one), then: PYTHON=python3.12 make setup-${1/clmf/dlclive}"
+    fi
     echo "$VERSIONS  $python is $("$python" --version 2>&1).$cure"
 }
 
@@ -152,24 +162,50 @@ install_clnf() {
     touch .venv/ready
 }
 
+install_onnx() {
+    install_clnf
+    if is_ready .venv ready-for-onnx requirements.txt requirements-onnx.txt; then return; fi
+    pip_install .venv requirements-onnx.txt
+    if on_jetson; then jetson_onnx .venv; fi
+    touch .venv/ready-for-onnx
+}
+
+jetson_onnx() {   # FOLDER: unless NVIDIA's own build is there, which uses the GPU and brings the same module
+    has "$1" onnxruntime-gpu || pip "$1" install "onnxruntime>=1.20,<2"
+}
+
+one_opencv() {   # FOLDER: two packages bring the module cv2; the one without windows came with deeplabcut-live, and must go
+    local version
+    version=$("$1/bin/python" -c 'from importlib.metadata import version; print(version("opencv-python"))')
+    pip "$1" uninstall --yes opencv-python-headless opencv-python
+    pip "$1" install --no-deps "opencv-python==$version"
+}
+
 install_clmf() {
-    local torch=(-r requirements-torch.txt) version
-    if is_ready .venv-clmf ready requirements.txt requirements-clmf.txt requirements-torch.txt; then return; fi
+    local torch=(-r requirements-torch.txt)
+    if is_ready .venv-clmf ready requirements.txt requirements-onnx.txt requirements-clmf.txt requirements-torch.txt; then return; fi
     make_venv .venv-clmf clmf
     if on_jetson; then   # NVIDIA's torch stays as it is: PyPI's cannot use this GPU
         cuda_torch .venv-clmf >.venv-clmf/kept.txt
         if [[ -s .venv-clmf/kept.txt ]]; then torch=(-c .venv-clmf/kept.txt); fi
     fi
     pip_install .venv-clmf requirements-clmf.txt "${torch[@]}"
-    # Two packages bring the module cv2; the one without windows came with deeplabcut-live, and must go.
-    version=$(.venv-clmf/bin/python -c 'from importlib.metadata import version; print(version("opencv-python"))')
-    pip .venv-clmf uninstall --yes opencv-python-headless opencv-python
-    pip .venv-clmf install --no-deps "opencv-python==$version"
+    one_opencv .venv-clmf
     if on_jetson; then
         jetson_pins .venv-clmf
+        jetson_onnx .venv-clmf
         [[ -s .venv-clmf/kept.txt ]] || echo "torch cannot use the GPU yet: docs/jetson.md, step 1"
     fi
     touch .venv-clmf/ready
+}
+
+install_tensorflow() {
+    if is_ready .venv-tensorflow ready requirements.txt requirements-onnx.txt requirements-tensorflow.txt; then return; fi
+    make_venv .venv-tensorflow tensorflow
+    pip_install .venv-tensorflow requirements-tensorflow.txt
+    one_opencv .venv-tensorflow
+    if on_jetson; then jetson_pins .venv-tensorflow; fi
+    touch .venv-tensorflow/ready
 }
 
 install_genicam() {
@@ -241,15 +277,15 @@ offer_real_time() {   # of scheduling: what rig/devices/realtime.py asks for
 # ---- all of it
 
 default_parts() {
-    local reason
     echo clnf
-    reason=$(why_not clmf)
-    if [[ -z $reason ]]; then
+    if on_pi; then return; fi
+    if on_jetson; then
         echo clmf
-    elif ! on_pi && ! is_ready .venv ready requirements.txt; then
-        echo "Without CLMF.  $reason" >&2
+        return
     fi
-    on_pi || on_jetson || echo analysis
+    echo onnx
+    if [[ -e .venv-clmf/ready ]]; then echo clmf; fi
+    echo analysis
 }
 
 main() {
@@ -261,8 +297,11 @@ main() {
         case $part in
             no-clmf) why_not clmf; return ;;
             tests) tests=tests ;;
-            clnf | clmf | analysis | genicam | docs | readers) parts+=("$part") ;;
-            *) echo "$0: there is no part '$part'; known are clnf, clmf, analysis, genicam, docs, readers and tests" >&2; exit 2 ;;
+            clnf | onnx | clmf | tensorflow | analysis | genicam | docs | readers) parts+=("$part") ;;
+            *)
+                echo "$0: there is no part '$part'; known are clnf, onnx, clmf, tensorflow, analysis, genicam, docs, readers and tests" >&2
+                exit 2
+                ;;
         esac
     done
     if ((${#parts[@]} == 0)); then mapfile -t parts < <(default_parts); fi
@@ -272,7 +311,7 @@ main() {
     check_python "${parts[@]}"   # again, where there was no Python before
     for part in "${parts[@]}"; do
         "install_$part"
-        if [[ -n $tests && $part != genicam ]]; then install_tests "$(folder_of "$part")"; fi
+        if [[ -n $tests && $part != genicam && $part != onnx ]]; then install_tests "$(folder_of "$part")"; fi
     done
     if on_pi || on_jetson; then offer_real_time; fi
 }

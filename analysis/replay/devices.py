@@ -82,6 +82,7 @@ class RecordedPose:
     def __init__(self, camera: RecordedCamera, body_parts: tuple[str, ...], poses: np.ndarray) -> None:
         self._camera, self._poses = camera, poses
         self.body_parts = body_parts
+        self.runs_on = "the recording"
 
     def get_pose(self, _image: np.ndarray) -> np.ndarray:
         pose: np.ndarray = self._poses[self._camera.row]

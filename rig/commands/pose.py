@@ -32,6 +32,7 @@ def main() -> int:
             times_ms.append((time.perf_counter() - began_s) * 1e3)
     median, p99 = np.percentile(times_ms, [50, 99])
     print(f"body parts  {', '.join(pose.body_parts)}; the control point is {settings.control_point}")
+    print(f"runs on     {pose.runs_on}")
     print(f"a frame     {width} x {height} px takes {median:.1f} ms (median), {p99:.1f} ms (99th percentile)")
     print(f"            at {settings.framerate:g} frames/s it may take {1e3 / settings.framerate:.1f} ms")
     return 0

@@ -4,6 +4,7 @@ import queue
 import time
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from rig.devices import realtime
@@ -11,6 +12,11 @@ from rig.errors import CameraError
 
 COLOURS = {3: ("blue", "green", "red"), 1: ("grey",)}
 """The channels of an image, by how many there are."""
+
+
+def in_colours(image: np.ndarray) -> np.ndarray:
+    """Return an image with three channels, as networks take it: grey is three equal colours."""
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.shape[2] == 1 else image
 
 
 class Frame(NamedTuple):

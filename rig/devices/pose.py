@@ -1,4 +1,6 @@
-"""DeepLabCut-Live behind one small contract: where the body parts are in a frame.
+"""A model behind one small contract: where the body parts are in a frame.
+
+DeepLabCut-Live runs .pt files and TensorFlow folders; ONNX Runtime runs .onnx files (`rig/devices/onnx_pose.py`).
 
 `python -m rig.commands.pose` says which body parts the model of config.ini knows, and how long a frame takes.
 """
@@ -7,23 +9,36 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
+from rig.devices.frames import in_colours
+from rig.devices.onnx_pose import ENDING, OnnxPose
+from rig.devices.pose_result import WARM_UP_FRAMES, refuse_drawn, said_by, usable
 from rig.errors import PoseError, SettingsError
 from rig.settings.clmf import ClmfSettings
 from rig.terminal import console
 
-WARM_UP_FRAMES = 5  # the first ones allocate memory and choose kernels
 NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 MISSING = (
-    "DeepLabCut-Live is not installed ({error}); it lies in the environment of CLMF: run 'make setup' once, then "
-    "'source .venv-clmf/bin/activate' and the script again, or add "
-    "--set pose=simulated to try without it on the simulated mouse"
+    "DeepLabCut-Live is not installed ({error}), which a .pt model and a TensorFlow folder need: run "
+    "'make setup-dlclive' once, then 'source .venv-clmf/bin/activate' and the script again; name a model in an .onnx "
+    "file (docs/models.md), which needs none of it; or add --set pose=simulated to try without it on the simulated "
+    "mouse"
+)
+NO_TORCH = (
+    "PyTorch is not installed here, which a .pt model needs: run 'make setup-dlclive' once, then "
+    "'source .venv-clmf/bin/activate' and the script again"
+)
+NO_TENSORFLOW = (
+    "TensorFlow is not installed here, which a TensorFlow folder needs: run 'make setup-tensorflow' once, then "
+    "'source .venv-tensorflow/bin/activate' and the script again"
 )
 
 
@@ -33,6 +48,10 @@ class Pose(Protocol):
     @property
     def body_parts(self) -> tuple[str, ...]:
         """Their names, in the order of the pose."""
+
+    @property
+    def runs_on(self) -> str:
+        """What computes the pose: a library, its version, and where it runs."""
 
     def get_pose(self, image: np.ndarray) -> np.ndarray:
         """Return x, y (px) and likelihood of each body part, (n, 3) float64.
@@ -66,11 +85,12 @@ class DlcPose:
     Attributes
     ----------
     body_parts : tuple of str
+    runs_on : str
 
     Raises
     ------
     PoseError
-        DeepLabCut-Live is missing, or gives something other than a pose.
+        DeepLabCut-Live, PyTorch or TensorFlow is missing, or gives something other than a pose.
     SettingsError
         The model cannot be loaded, does not know the control point, or was trained on drawn mice and is used with a
         real camera.
@@ -84,6 +104,7 @@ class DlcPose:
         console.print(f"loading the model {path.name} ...")
         try:
             is_pytorch = engine.from_model_path(path) == engine.PYTORCH
+            need_library(path, is_pytorch)
             if is_pytorch:
                 run_on_one_thread()
             self._live = live(
@@ -96,15 +117,14 @@ class DlcPose:
             )
             self._live.init_inference(black)
             self.body_parts, is_synthetic = self._about(is_pytorch)
+        except PoseError:
+            raise
         except Exception as error:
             raise SettingsError(
                 f"dlc_model_path = {path}: DeepLabCut-Live cannot load this model ({said_by(error)})"
             ) from None
-        if is_synthetic and sees_a_mouse:
-            raise SettingsError(
-                f"dlc_model_path = {path}: this model knows only the drawn mouse of SimCameraStream, not a real one; "
-                "name a model that was trained on your camera, or add --simulate"
-            )
+        refuse_drawn(settings, is_synthetic, sees_a_mouse)
+        self.runs_on = f"DeepLabCut-Live {version('deeplabcut-live')}, {self._device(is_pytorch)}"
         for _ in range(WARM_UP_FRAMES):
             self.get_pose(black)
 
@@ -116,15 +136,14 @@ class DlcPose:
             raise PoseError(
                 f"DeepLabCut-Live found no pose ({type(error).__name__}: {said_by(error)}); check model and GPU"
             ) from None
-        if pose.shape != (len(self.body_parts), 3) or not np.isfinite(pose).all():
-            raise PoseError(
-                f"DeepLabCut-Live gave a pose of shape {pose.shape}, finite: {np.isfinite(pose).all()}, where finite "
-                f"x, y and likelihood of {len(self.body_parts)} body parts are needed; check the model"
-            )
-        return pose
+        return usable(pose, len(self.body_parts), "DeepLabCut-Live")
 
     def close(self) -> None:
         self._live.close()
+
+    def _device(self, is_pytorch: bool) -> str:
+        """Return the library below DeepLabCut-Live, and where that runs."""
+        return f"PyTorch on {self._live.runner.device}" if is_pytorch else "TensorFlow"
 
     def _about(self, is_pytorch: bool) -> tuple[tuple[str, ...], bool]:
         """Return the body parts of the model, and whether it knows only drawn mice."""
@@ -132,16 +151,6 @@ class DlcPose:
             return tuple(self._live.cfg["all_joints_names"]), False
         metadata = self._live.read_config()["metadata"]
         return tuple(metadata["bodyparts"]), bool(metadata.get("synthetic"))
-
-
-def in_colours(image: np.ndarray) -> np.ndarray:
-    """Return an image with three channels, as networks take it: grey is three equal colours."""
-    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.shape[2] == 1 else image
-
-
-def said_by(error: Exception) -> str:
-    """Return what an error of the library says, in one line that is not too long."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @contextmanager
@@ -159,6 +168,8 @@ def open_pose(settings: ClmfSettings, sees_a_mouse: bool) -> Iterator[Pose]:
         from rig.simulated.pose import SimPose
 
         pose = SimPose(settings.resolution[1])
+    elif settings.dlc_model_path.suffix == ENDING:
+        pose = OnnxPose(settings, sees_a_mouse)
     else:
         pose = DlcPose(settings, sees_a_mouse)
     try:
@@ -208,12 +219,40 @@ def import_dlclive() -> tuple[Any, Any, Any]:
         It is not installed.
     """
     try:
-        mend_torchvision()
-        from dlclive import DLCLive, Processor
-        from dlclive.engine import Engine
+        if find_spec("torch"):
+            mend_torchvision()
+            return parts_of_dlclive()
+        with empty_torch():
+            return parts_of_dlclive()
     except ImportError as error:
         raise PoseError(MISSING.format(error=error)) from None
+
+
+def parts_of_dlclive() -> tuple[Any, Any, Any]:
+    """Import what the rig needs of DeepLabCut-Live."""
+    from dlclive import DLCLive, Processor
+    from dlclive.engine import Engine
+
     return DLCLive, Processor, Engine
+
+
+@contextmanager
+def empty_torch() -> Iterator[None]:
+    """Let DeepLabCut-Live be imported without PyTorch, for TensorFlow folders.
+
+    Version 1.1.0 imports torch for its benchmark, whatever the model; an empty module is enough for that.
+    """
+    sys.modules["torch"] = ModuleType("torch")
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
+
+
+def need_library(path: Path, is_pytorch: bool) -> None:
+    """Raise PoseError with the command that installs what this model needs, if it is missing."""
+    if not find_spec("torch" if is_pytorch else "tensorflow"):
+        raise PoseError(f"dlc_model_path = {path}: {NO_TORCH if is_pytorch else NO_TENSORFLOW}")
 
 
 def mend_torchvision() -> None:

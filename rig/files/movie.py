@@ -18,9 +18,9 @@ from rig.errors import LogError
 from rig.files.matroska import frames_in, is_lossless
 
 MISSING = (
-    "PyAV, which encodes the movie, is not installed ({error}); it lies in the environment of CLMF: run 'make setup' "
-    "once, then 'source .venv-clmf/bin/activate' and the script again; for CLNF 'make setup-analysis' installs it; or "
-    "leave video_file empty"
+    "PyAV, which encodes the movie, is not installed ({error}); it comes with CLMF, and for CLNF with 'make "
+    "setup-analysis': run 'make setup' once, then 'source .venv/bin/activate' (Jetson: .venv-clmf) and the script "
+    "again, or leave video_file empty"
 )
 TICKS_PER_S = 90000
 TRIAL_FRAMES = 10

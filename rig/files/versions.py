@@ -8,7 +8,7 @@ from rig.settings.fields import ROOT
 
 LIBRARIES = (
     "numpy", "opencv-python", "tables", "pydantic", "PyAudio", "picamera2", "rpi-lgpio", "deeplabcut-live", "torch",
-    "av",
+    "tensorflow", "tensorflow-cpu", "onnxruntime", "onnxruntime-gpu", "av",
 )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rig.devices.frames import in_colours
+
 VIEW_HEIGHT = 512  # px; small images are shown enlarged
 LARGEST_VIEW = 1280, 700  # px
 STRIP_HEIGHT = 110  # below the image
@@ -86,7 +88,7 @@ def show_pointer(view: np.ndarray, at: tuple[float, float] | None, scale: float,
 
 def for_the_eye(image: np.ndarray, is_linear: bool | None) -> np.ndarray:
     """Return an image (height, width, channels) as it is shown, BGR: linear in light through a display curve."""
-    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.shape[2] == 1 else image
+    image = in_colours(image)
     return cv2.LUT(image, DISPLAY_CURVE) if is_linear else image
 
 

@@ -34,11 +34,13 @@ class ClmfSettings(RigSettings):
     place_form: ClassVar[str] = "x, y of its centre, two whole numbers (px)"
 
     pose: Literal["dlclive", "simulated"] = setting(PAW, "what finds the body parts", "", "dlclive")
-    dlc_model_path: Model = setting(PAW, "exported DeepLabCut model: a .pt file, or a TensorFlow folder", "path")
+    dlc_model_path: Model = setting(
+        PAW, "model of DeepLabCut: an .onnx file, a .pt file, or a TensorFlow folder", "path"
+    )
     dlc_resize: float = setting(
         PAW, "the image is scaled by this factor before the model sees it", "factor", 1.0, gt=0, le=4
     )
-    dlc_device: Literal["auto", "cpu", "cuda"] = setting(PAW, "where a PyTorch model runs", "", "auto")
+    dlc_device: Literal["auto", "cpu", "cuda", "tensorrt"] = setting(PAW, "where a .pt or .onnx model runs", "", "auto")
     control_point: str = setting(PAW, "the body part that is trained", "body part of the model")
     min_likelihood: float = setting(
         PAW, "a control point less likely than this earns nothing and changes no tone", "0..1", 0.5, ge=0, le=1
@@ -131,4 +133,9 @@ class ClmfSettings(RigSettings):
                 f"max_jump_px = {self.max_jump_px:g} px/frame counts as a jump; lower one or raise the other"
             )
         if self.pose == "dlclive" and not self.dlc_model_path.exists():
-            yield f"dlc_model_path = {self.dlc_model_path}: there is no such model; name a .pt file or a folder"
+            yield f"dlc_model_path = {self.dlc_model_path}: there is no such model; name a model"
+        if self.dlc_device == "tensorrt" and self.dlc_model_path.suffix != ".onnx":
+            yield (
+                "dlc_device = tensorrt: only a model in an .onnx file runs on TensorRT; make one with "
+                "tools/export_onnx.py, or set dlc_device = cuda"
+            )

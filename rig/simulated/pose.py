@@ -22,6 +22,7 @@ class SimPose:
     """
 
     body_parts = PARTS
+    runs_on = "simulated"
 
     def __init__(self, height: int) -> None:
         self._full_areas = [math.pi * AXES[name][0] * AXES[name][1] * height**2 for name in PARTS]

@@ -1,4 +1,4 @@
-"""Pose: the contract of both finders, DeepLabCut-Live with the shipped model, and what is refused."""
+"""Pose: the contract of all finders, DeepLabCut-Live with the shipped model, and what is refused."""
 
 import csv
 import subprocess
@@ -14,15 +14,19 @@ from rig.protocol.tracking import Tracking
 from rig.simulated.paws import PARTS, Part
 from rig.simulated.pose import SimPose
 from support.paws import drawn_mouse, paw_settings
-from support.places import ROOT, SHARED
+from support.places import EXPORTED, ROOT, SHARED, TRAINED
 
 OPEN_FIELD = SHARED / "data" / "openfield"
-FINDERS = ["dlclive", "simulated"]
+FINDERS = {
+    "dlclive": {"pose": "dlclive", "dlc_model_path": TRAINED},
+    "onnx": {"pose": "dlclive", "dlc_model_path": EXPORTED},
+    "simulated": {"pose": "simulated"},
+}
 
 
 def open_network(**changes):
     """Open a model with DeepLabCut-Live, before a drawn mouse; by default the shipped one."""
-    return DlcPose(paw_settings(pose="dlclive", **changes), sees_a_mouse=False)
+    return DlcPose(paw_settings(**FINDERS["dlclive"] | changes), sees_a_mouse=False)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +42,8 @@ def drawn():
 
 @pytest.fixture(scope="module", params=FINDERS)
 def finder(request):
-    """One of the two finders."""
-    with open_pose(paw_settings(pose=request.param), sees_a_mouse=False) as pose:
+    """One of the finders."""
+    with open_pose(paw_settings(**FINDERS[request.param]), sees_a_mouse=False) as pose:
         yield pose
     pose.close()  # closing twice is harmless
 
@@ -168,15 +172,19 @@ def test_a_network_that_fails_is_one_sentence(networks, monkeypatch):
 def test_a_body_part_that_the_model_does_not_know(kind):
     with (
         pytest.raises(SettingsError, match=r"control_point = tail: .*it has fl_l, fl_r, nose"),
-        open_pose(paw_settings(pose=kind, control_point="tail"), sees_a_mouse=False),
+        open_pose(paw_settings(**FINDERS[kind], control_point="tail"), sees_a_mouse=False),
     ):
         pass
 
 
-def test_a_synthetic_model_before_a_real_camera_is_refused():
-    settings = paw_settings(pose="dlclive", vid_source="OpenCVCameraStream")
-    with pytest.raises(SettingsError, match="knows only the drawn mouse of SimCameraStream, not a real one"):
-        DlcPose(settings, sees_a_mouse=True)
+@pytest.mark.parametrize("kind", ["dlclive", "onnx"])
+def test_a_synthetic_model_before_a_real_camera_is_refused(kind):
+    settings = paw_settings(**FINDERS[kind], vid_source="OpenCVCameraStream")
+    with (
+        pytest.raises(SettingsError, match="knows only the drawn mouse of SimCameraStream, not a real one"),
+        open_pose(settings, sees_a_mouse=True),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("content", [b"", b"no model at all"])
@@ -239,7 +247,8 @@ def test_tracking(frames, expected, why):
 
 @pytest.mark.parametrize("kind", FINDERS)
 def test_the_command_says_which_parts_the_model_knows_and_how_fast_it_is(kind):
-    settings = ["--set", f"pose={kind}", "--set", "vid_source=SimCameraStream"]
+    values = FINDERS[kind] | {"vid_source": "SimCameraStream"}
+    settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
     done = subprocess.run(
         [sys.executable, "-m", "rig.commands.pose", "--frames", "5", *settings],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,

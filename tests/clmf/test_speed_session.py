@@ -17,7 +17,7 @@ from rig.files.movie import Movie, count_frames
 from rig.files.reader import read_session
 from rig.protocol.tones import get_bins, tone_index
 from support.pins import gpio_env, levels, read_edges
-from support.places import SHARED, SHORT_PAWS, SPEED_SCRIPT
+from support.places import EXPORTED, SHARED, SHORT_PAWS, SPEED_SCRIPT, TRAINED
 from support.runner import SpeedRunner, finished, frames_of, without_time
 from support.waiting import end
 
@@ -287,10 +287,10 @@ def test_an_unlikely_paw_earns_nothing(run):
     assert (session.columns["tracked"] == 0).any()
 
 
-@pytest.mark.parametrize("pose", ["simulated", "dlclive"])
-def test_replay_with_its_own_configuration_is_bit_exact(run, pose):
+@pytest.mark.parametrize(("pose", "model"), [("simulated", TRAINED), ("dlclive", TRAINED), ("dlclive", EXPORTED)])
+def test_replay_with_its_own_configuration_is_bit_exact(run, pose, model):
     short = SHORT_PAWS | {"pose": pose, "total_trials": "2", "initial_rest_dur": "3", "max_trial_dur": "4"}
-    short |= {"dlc_resize": "1"}
+    short |= {"dlc_resize": "1", "dlc_model_path": str(model)}
     finished(run(seed=None, settings=short))
     recorded = run.session()
     check_protocol(recorded)
@@ -356,6 +356,8 @@ def test_a_missing_library_is_one_sentence(run, tmp_path, module, sentence):
     done = run(
         "--set",
         f"pose={'dlclive' if module == 'dlclive' else 'simulated'}",
+        "--set",
+        f"dlc_model_path={TRAINED}",
         env={"PYTHONPATH": str(tmp_path / "absent")},
     )
     assert done.returncode == 1

@@ -14,6 +14,9 @@ SECTION = OneRoiSettings.section
 SPEED_SECTION = ClmfSettings.section
 SHARED = ROOT.parent / "shared"
 FAKES = ROOT / "tests" / "fakes"
+TRAINED = ROOT / "models" / "demo_mouse.pt"
+EXPORTED = ROOT / "models" / "demo_mouse.onnx"
+"""The shipped model of the drawn mouse: for DeepLabCut-Live, and for ONNX Runtime."""
 DRIVERS = ROOT / "tests" / "support" / "drivers"
 """Camera drivers of the tests; a script finds them with this folder on PYTHONPATH."""
 
