@@ -15,7 +15,7 @@ from rig.devices.image_check import roi_trouble
 from rig.protocol.adaptive import open_threshold
 from rig.protocol.session_types import RULES
 from rig.protocol.trials import NONE
-from rig.settings.clmf import ClmfSettings
+from rig.settings.clmf import MM_COLUMN, STEP_MM_S, STEP_PX, ClmfSettings
 from rig.settings.common import RigSettings
 
 GOOD, FAIR, BAD, UNKNOWN = "good", "fair", "bad", "unknown"
@@ -25,7 +25,7 @@ MOVED_FAIR_PX, MOVED_BAD_PX = 0.5, 2.0
 TAKEN_FAIR, TAKEN_BAD = 0.9, 0.5  # of the rewards
 UNDERFLOWS_BAD = 10
 EQUAL = 1e-9
-STEPS = {"roi_dff": 0.002, "cj_speed": 2.0}  # of the adaptive threshold, by the column of the signal
+STEPS = {"roi_dff": 0.002, "cj_speed": STEP_PX, MM_COLUMN: STEP_MM_S}  # of the threshold, by the column of the signal
 
 
 class Check(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.frame_sample import FrameSample, movement, sample_frames
-from analysis.outcomes import threshold_column
+from analysis.outcomes import threshold_column, unit_of
 from analysis.replay.experiment import run_again
 from analysis.replay.recorded import IN_MEMORY, Recorded, open_recorded, section_of
 from rig.errors import RigError, SettingsError
@@ -71,7 +71,7 @@ class Evidence:
     @property
     def unit(self) -> str:
         """The unit of the signal, in words."""
-        return "px/frame" if self.signal_name == "cj_speed" else "ΔF/F"
+        return unit_of(self.session)
 
     @property
     def signal(self) -> np.ndarray:

@@ -86,6 +86,11 @@ def minutes_of(session: Session) -> float:
     return float(time_s[-1] - time_s[0]) / 60 if len(time_s) > 1 else 0.0
 
 
+def unit_of(session: Session) -> str:
+    """Return the unit of the signal of a session, and of its threshold."""
+    return session.settings.get("speed_unit", "px/frame") if "cj_speed" in session.columns else "ΔF/F"
+
+
 def threshold_column(session: Session) -> np.ndarray | None:
     """Return the threshold on each row, None where none was logged."""
     return next((column for name, column in session.columns.items() if name.endswith("_threshold")), None)

@@ -29,7 +29,7 @@ TRIAL_COLUMNS = ("number", "start_s", "end_s", "outcome", "latency_s", "threshol
 
 def figures_of(evidence: Evidence) -> tuple[Spec, ...]:
     """Return the figures of a session's experiment, in their order."""
-    tracks = isinstance(evidence.settings, ClmfSettings) or evidence.signal_name == "cj_speed"
+    tracks = isinstance(evidence.settings, ClmfSettings) or evidence.signal_name.startswith("cj_speed")
     if tracks:
         return *OF_ALL[:3], PAW[0], *OF_ALL[3:], *PAW[1:], *OF_THE_RIG
     return OF_ALL[0], CORTEX[0], *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], CORTEX[2], *OF_THE_RIG

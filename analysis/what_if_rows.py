@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from analysis.csv_files import exact, write_csv
-from analysis.outcomes import Outcomes, outcomes_of
+from analysis.outcomes import Outcomes, outcomes_of, unit_of
 from analysis.replay.compare import different
 from rig.files.reader import Session
 
@@ -47,6 +47,8 @@ class Row(NamedTuple):
     outcomes : Outcomes
     other_outcome_s, other_tone_s : float
         When the first outcome and the first tone were other than recorded, from the start, s; NaN where none was.
+    unit : str
+        Of the threshold.
     """
 
     session: str
@@ -55,6 +57,7 @@ class Row(NamedTuple):
     outcomes: Outcomes
     other_outcome_s: float = np.nan
     other_tone_s: float = np.nan
+    unit: str = ""
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers of the row by their names in HEADINGS."""
@@ -64,15 +67,15 @@ class Row(NamedTuple):
 
 def recorded_row(session: Session) -> Row:
     """Return the row of a session as it was."""
-    return Row(str(session.folder), RECORDED, None, outcomes_of(session))
+    return Row(str(session.folder), RECORDED, None, outcomes_of(session), unit=unit_of(session))
 
 
 def row_of(label: str, value: float | None, recorded: Session, now: Session) -> Row:
     """Return the row of a session that was run again."""
     rows = [different(recorded.columns, now.columns, column) for column in ("reward", "freq")]
     time_s = recorded.row_times_s()
-    times = (np.nan if row is None else float(time_s[row] - time_s[0]) for row in rows)
-    return Row(str(recorded.folder), label, value, outcomes_of(now), *times)
+    outcome_s, tone_s = (np.nan if row is None else float(time_s[row] - time_s[0]) for row in rows)
+    return Row(str(recorded.folder), label, value, outcomes_of(now), outcome_s, tone_s, unit_of(now))
 
 
 def in_words(name: str, values: Iterable[float]) -> str:
@@ -94,8 +97,10 @@ def table_of(rows: Sequence[Row]) -> Table:
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right")
     for label in dict.fromkeys(row.label for row in rows):
-        numbers = [row.numbers() for row in rows if row.label == label]
-        table.add_row(label, *(in_words(name, (each[name] for each in numbers)) for name in HEADINGS))
+        alike = [row for row in rows if row.label == label]
+        words = {name: in_words(name, (row.numbers()[name] for row in alike)) for name in HEADINGS}
+        words["threshold"] += f" {' and '.join(sorted({row.unit for row in alike}))}"
+        table.add_row(label, *words.values())
     return table
 
 
@@ -107,5 +112,5 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
     RigError
         The file cannot be written.
     """
-    lines = [[row.session, row.label, *map(exact, row.numbers().values()), CAVEAT] for row in rows]
-    write_csv(path, ["session", "setting", *HEADINGS, "caveat"], lines)
+    lines = [[row.session, row.label, *map(exact, row.numbers().values()), row.unit, CAVEAT] for row in rows]
+    write_csv(path, ["session", "setting", *HEADINGS, "unit of threshold", "caveat"], lines)

@@ -11,7 +11,6 @@ Protocol (Gupta & Murphy, eLife 105070)
   6. After total_trials the last rest is recorded, the light goes off, and two seconds later the session ends.
 """
 
-import math
 import sys
 from pathlib import Path
 
@@ -25,14 +24,13 @@ from rig.preflight import check_rig
 from rig.protocol.adaptive import open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.tones import get_bins
-from rig.protocol.tracking import Stillness, Tracking
+from rig.protocol.tracking import Motion, Stillness, Tracking
 from rig.screen.preview_paw import PawPreview, PoseMarks, make_circles
 from rig.session import Rig, open_rig, place_rois
-from rig.settings.clmf import ClmfSettings
+from rig.settings.clmf import MM_COLUMN, ClmfSettings
 from roi_manager import Circle
 
 COLUMNS = ("frame", "time", "cj_speed", "freq", "reward", "trial", "audio", "lick")
-THRESHOLD_STEP = 2.0  # px/frame; also the least that the threshold falls to
 STILL_BELOW = 1.0  # px/frame, on average over joint_history_sec
 
 
@@ -43,24 +41,24 @@ def run_session(
     control_point_ix, pose_columns = dlc.body_parts.index(cfg.control_point), columns_of(dlc.body_parts)
     period_s, speed_threshold = cfg.frame_period_s(), cfg.speed_threshold
     tracking, stillness = (
-        Tracking(cfg.min_likelihood, cfg.max_jump_px),
+        Tracking(cfg.min_likelihood, cfg.max_jump_px, per_second=cfg.is_in_mm),
         Stillness(cfg.joint_history_sec, STILL_BELOW, period_s),
     )
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    adaptive = open_threshold(cfg.adaptive_threshold, speed_threshold, period_s, step=THRESHOLD_STEP)
-    tracked_speed, previous = 0.0, None
+    adaptive = open_threshold(cfg.adaptive_threshold, speed_threshold, period_s, step=cfg.threshold_step)
+    motion, tracked_speed = Motion(cfg.ppmm), 0.0
 
     for frame in rig.frames():
         # The signal
         pose = dlc.get_pose(frame.image)
         x, y, likelihood = pose[control_point_ix]
-        cj_speed = 0.0 if previous is None else math.dist((x, y), previous)
-        previous = x, y
+        cj_speed, cj_speed_mm_s = motion.push(frame.time_s, x, y)
+        speed = cj_speed_mm_s if cfg.is_in_mm else cj_speed
         tracked = tracking.trusts(frame.number, likelihood, cj_speed)
-        tracked_speed = cj_speed if tracked else tracked_speed  # a paw out of sight changes no tone, and earns nothing
+        tracked_speed = speed if tracked else tracked_speed  # a paw out of sight changes no tone, and earns nothing
 
         # What earns, what is heard, when a trial may begin
-        crossed = reward_delay.push(frame.time_s, cj_speed if tracked else 0.0) > speed_threshold
+        crossed = reward_delay.push(frame.time_s, speed if tracked else 0.0) > speed_threshold
         heard = tone_delay.push(frame.time_s, tracked_speed)
         may_start = {
             "stable": stillness.push(frame.time_s, cj_speed),  # the paw has been still
@@ -73,6 +71,7 @@ def run_session(
         act = rig.act(frame, step, rig.trials.tone_hz(step, heard, get_bins(speed_threshold, cfg.n_tones)))
         marks.pose, books.notes["untracked_frames"] = pose, tracking.untracked_frames
         measured = dict(zip(pose_columns, pose.ravel().tolist(), strict=True))
+        measured |= {MM_COLUMN: cj_speed_mm_s} if cfg.is_in_mm else {}
         books.write(act, cj_speed=cj_speed, speed_threshold=speed_threshold, tracked=int(tracked), **measured)
         speed_threshold = adaptive.update(step.time_s, act.reward)
 
@@ -88,6 +87,7 @@ def main() -> int:
         preview = PawPreview(options.settings, dlc, marks)
         start_roi_manager, target_roi_manager = place_rois(rig, circles, preview)
         columns = [*COLUMNS, *columns_of(dlc.body_parts), "speed_threshold", "tracked"]
+        columns += [MM_COLUMN] * options.settings.is_in_mm
         with recording(rig, [start_roi_manager, target_roi_manager], columns, [marks]) as books:
             books.notes["pose_runs_on"] = dlc.runs_on
             run_session(options.settings, rig, dlc, start_roi_manager, marks, books)

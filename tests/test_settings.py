@@ -341,9 +341,9 @@ def test_a_setting_that_clmf_must_be_given_is_asked_for_with_its_unit(config, ke
     with pytest.raises(SettingsError) as caught:
         load(ClmfSettings, config, SPEED_SECTION, {})
     field = ClmfSettings.model_fields[key]
-    first, sentence = str(caught.value).splitlines()
-    assert first == f"{config} [{SPEED_SECTION}]: one setting cannot be used"
-    assert sentence.strip() == f"{key} is missing; expected: {field.description} ({unit_of(field)})"
+    first, *sentences = str(caught.value).splitlines()
+    assert first.startswith(f"{config} [{SPEED_SECTION}]: ")
+    assert f"{key} is missing; expected: {field.description} ({unit_of(field)})" in map(str.strip, sentences)
 
 
 def test_what_clmf_must_be_given_may_stand_on_the_command_line(config):

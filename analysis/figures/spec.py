@@ -49,7 +49,7 @@ def scale_of(values: np.ndarray, percentile: float = 99.5) -> float:
 def raster(axes: Axes, time_s: np.ndarray, values: np.ndarray, label: str, unit: str) -> None:
     """Draw a line of colours for each row of values; the rows are numbered from 1, at the top."""
     full = scale_of(values)
-    is_speed = unit == "px/frame"
+    is_speed = unit in ("px/frame", "mm/s")
     picture = axes.pcolormesh(
         time_s, np.arange(1, len(values) + 1), np.ma.masked_invalid(values), shading="nearest", rasterized=True,
         cmap="magma" if is_speed else "RdBu_r", vmin=0 if is_speed else -full, vmax=full,

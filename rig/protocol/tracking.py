@@ -1,4 +1,4 @@
-"""A tracked body part: whether its speed can be trusted, and whether it has been still."""
+"""A tracked body part: how fast it is, whether that can be trusted, and whether it has been still."""
 
 import math
 from collections import deque
@@ -6,8 +6,36 @@ from collections import deque
 from rig.protocol.delays import Interval
 
 
+class Motion:
+    """Says how far a point has moved since the frame before, and how fast that is.
+
+    Parameters
+    ----------
+    ppmm : float
+        px/mm.
+    """
+
+    def __init__(self, ppmm: float) -> None:
+        self._ppmm = ppmm
+        self._before: tuple[float, float, float] | None = None  # time, s; x, y, px
+
+    def push(self, time_s: float, x: float, y: float) -> tuple[float, float]:
+        """Take where the point is now; return its speed in px/frame and in mm/s.
+
+        The second follows from the time between the two frames: neither another rate nor a lost frame changes it.
+        Both are 0 at the first frame, and the second between two frames of the same time.
+        """
+        before_s, before_x, before_y = self._before or (time_s, x, y)
+        self._before = time_s, x, y
+        moved_px, lasted_s = math.dist((x, y), (before_x, before_y)), time_s - before_s
+        return moved_px, moved_px / self._ppmm / lasted_s if lasted_s > 0 else 0.0
+
+
 class Tracking:
-    """Trusts a speed if the control point was seen in both frames, has not jumped, and no frame was lost between.
+    """Trusts a speed if the control point was seen in both frames, and has not jumped.
+
+    If a frame was lost between the two, a speed per frame is not trusted: the distance moved in two periods would count
+    as that of one.  A speed per second is.
 
     Parameters
     ----------
@@ -15,6 +43,8 @@ class Tracking:
         0 to 1.
     max_jump_px : float
         px/frame.
+    per_second : bool
+        The speed is one per second.
 
     Attributes
     ----------
@@ -22,21 +52,18 @@ class Tracking:
         Frames whose speed could not be trusted.
     """
 
-    def __init__(self, min_likelihood: float, max_jump_px: float) -> None:
-        self._least, self._max_jump_px = min_likelihood, max_jump_px
+    def __init__(self, min_likelihood: float, max_jump_px: float, per_second: bool = False) -> None:
+        self._least, self._max_jump_px, self._most_periods = min_likelihood, max_jump_px, math.inf if per_second else 1
         self.untracked_frames = 0
-        self._seen_in: int | None = None  # the newest frame in which the control point was seen
-        self._is_first = True
+        self._before: tuple[int, bool] | None = None  # the frame before, and whether it showed the control point
 
-    def trusts(self, frame_number: int, likelihood: float, speed: float) -> bool:
-        """Take the next frame; return whether its speed (px/frame) can be trusted.
-
-        After a lost frame it cannot: the distance moved in two periods would count as that of one.
-        """
-        seen_before, self._is_first = self._is_first or self._seen_in == frame_number - 1, False
-        if likelihood >= self._least:
-            self._seen_in = frame_number
-        trusted = seen_before and likelihood >= self._least and speed <= self._max_jump_px
+    def trusts(self, frame_number: int, likelihood: float, moved_px: float) -> bool:
+        """Take the next frame, and how far the control point has moved; return whether its speed can be trusted."""
+        before, seen_before = self._before or (frame_number - 1, True)
+        seen, periods = likelihood >= self._least, frame_number - before
+        self._before = frame_number, seen
+        follows = seen_before and periods <= self._most_periods
+        trusted = follows and seen and moved_px <= self._max_jump_px * periods
         self.untracked_frames += not trusted
         return trusted
 

@@ -1,6 +1,5 @@
 """CLMF: the circles, the pose drawn on the frame, and the preview in which the circles are placed."""
 
-import math
 from collections import deque
 
 import cv2
@@ -8,6 +7,7 @@ import numpy as np
 
 from rig.devices.frames import Frame
 from rig.devices.pose import Pose
+from rig.protocol.tracking import Motion
 from rig.screen.drawing import (
     BAR_HEIGHT,
     GREEN,
@@ -111,13 +111,14 @@ class PawPreview:
         self._control_point_ix = dlc.body_parts.index(settings.control_point)
         self._brightness: deque[float] = deque(maxlen=TRACE_FRAMES)
         self._speeds: deque[float] = deque(maxlen=TRACE_FRAMES)
-        self._point = np.zeros(3)
+        self._point, self._motion = np.zeros(3), Motion(settings.ppmm)
 
     def take(self, frame: Frame) -> None:
         """Take the next frame."""
-        before, self._marks.pose = self._point, self._dlc.get_pose(frame.image)
+        self._marks.pose = self._dlc.get_pose(frame.image)
         self._point = self._marks.pose[self._control_point_ix]
-        self._speeds.append(math.dist(before[:2], self._point[:2]) if before.any() else 0.0)
+        px_frame, mm_s = self._motion.push(frame.time_s, *self._point[:2])
+        self._speeds.append(mm_s if self._settings.is_in_mm else px_frame)
         self._brightness.append(float(frame.image.mean()))
 
     def draw(self, placing: annots, licked: bool, is_linear: bool | None) -> np.ndarray:
@@ -148,7 +149,7 @@ class PawPreview:
         show_brightness(strip, "image", self._brightness, int(image.max()), 8, WHITE)
         speed, likelihood = self._speeds[-1], self._point[2]
         color = GREEN if likelihood >= self._settings.min_likelihood else RED
-        text = f"{self._settings.control_point}: {speed:.1f} px/frame, {100 * likelihood:.0f} %"
+        text = f"{self._settings.control_point}: {speed:.1f} {self._settings.signal_unit}, {100 * likelihood:.0f} %"
         write_text(strip, text, (8, 83), color)
         threshold = self._settings.speed_threshold
         box = (260, 58, max(40, width - 388), 40)

@@ -12,6 +12,8 @@ from rig.settings.fields import PAW, TRIALS, Centre, Millimetres, Model, Place, 
 from roi_manager import Circle
 
 CIRCLES = frozenset({"start_roi", "target_roi"})
+MM_COLUMN = "cj_speed_mm_s"
+STEP_PX, STEP_MM_S = 2.0, 20.0  # of the adaptive threshold, px/frame and mm/s
 
 
 class ClmfSettings(RigSettings):
@@ -20,17 +22,16 @@ class ClmfSettings(RigSettings):
     section: ClassVar[str] = "sentech_dlclive"
     label: ClassVar[str] = "CLMF"
     own_key: ClassVar[str] = "control_point"
-    # A Jetson is wired differently from a Raspberry Pi: a forgotten line must not give it the pins of the other.
+    # A Jetson is wired differently from a Raspberry Pi, and its camera sees a paw, not a cortex: a forgotten line must
+    # not give it the pins and the scale of the other.
     must_be_given: ClassVar[frozenset[str]] = frozenset(
         {"pin_numbering", "reward_pin", "fail_pin", "light_pin", "trigger_pin"}
-        | {"trigger_stop_edge", "reward_s", "tail_dur"}
+        | {"trigger_stop_edge", "reward_s", "tail_dur", "ppmm"}
     )
     scene: ClassVar[str] = "paws"
     waits_for: ClassVar[str] = "the paw"
-    signal_column: ClassVar[str] = "cj_speed"
     threshold_column: ClassVar[str] = "speed_threshold"
     threshold_setting: ClassVar[str] = "speed_threshold"
-    signal_unit: ClassVar[str] = "px/frame"
     place_form: ClassVar[str] = "x, y of its centre, two whole numbers (px)"
 
     pose: Literal["dlclive", "simulated"] = setting(PAW, "what finds the body parts", "", "dlclive")
@@ -53,7 +54,10 @@ class ClmfSettings(RigSettings):
     start_radius_mm: Millimetres = setting(PAW, "radius of the start circle", "mm")
     target_center: Place = setting(PAW, "centre of the target circle", "x, y px")
     target_radius_mm: Millimetres = setting(PAW, "radius of the target circle", "mm")
-    speed_threshold: float = setting(TRIALS, "a speed above it is a success", "px/frame", gt=0, le=10000)
+    speed_unit: Literal["px/frame", "mm/s"] = setting(
+        TRIALS, "unit of the speed that is trained, and of its threshold", "", "px/frame"
+    )
+    speed_threshold: float = setting(TRIALS, "a speed above it is a success", "px/frame, mm/s", gt=0, le=10000)
     trial_start: Literal["stable", "start_roi", "immediate"] = setting(
         TRIALS, "a trial begins when the control point is still, is in the start circle, or at once", "", "stable"
     )
@@ -62,6 +66,26 @@ class ClmfSettings(RigSettings):
     )
     placed: dict[str, Centre] = Field(default_factory=dict, exclude=True)
     """Circles placed in the window, {'start_roi': (x, y)} in px: lines like `start_roi = 590,110`."""
+
+    @property
+    def is_in_mm(self) -> bool:
+        """Whether the speed is in mm/s."""
+        return self.speed_unit == "mm/s"
+
+    @property
+    def signal_unit(self) -> str:  # type: ignore[override]
+        """The unit of the speed."""
+        return self.speed_unit
+
+    @property
+    def signal_column(self) -> str:  # type: ignore[override]
+        """The column with the speed in this unit."""
+        return MM_COLUMN if self.is_in_mm else "cj_speed"
+
+    @property
+    def threshold_step(self) -> float:
+        """The step of the adaptive threshold, and the least that it falls to, in this unit."""
+        return STEP_MM_S if self.is_in_mm else STEP_PX
 
     @classmethod
     def placeable(cls, values: Mapping[str, str]) -> set[str]:  # noqa: ARG003 - as the others
@@ -127,10 +151,12 @@ class ClmfSettings(RigSettings):
                     f"{name}: the circle at x, y = {x}, {y} px with the radius {r} px does not lie in the image of "
                     f"{width} x {height} px; correct {name.removesuffix('_roi')}_center, its radius, or the line {name}"
                 )
-        if self.speed_threshold >= self.max_jump_px:
+        fastest = self.max_jump_px * (self.framerate / self.ppmm if self.is_in_mm else 1)
+        if self.speed_threshold >= fastest:
+            in_mm = f" (here {fastest:.4g} mm/s)" if self.is_in_mm else ""
             yield (
                 f"speed_threshold = {self.speed_threshold:g}: nothing can be earned, because faster than "
-                f"max_jump_px = {self.max_jump_px:g} px/frame counts as a jump; lower one or raise the other"
+                f"max_jump_px = {self.max_jump_px:g} px/frame{in_mm} counts as a jump; lower one or raise the other"
             )
         if self.pose == "dlclive" and not self.dlc_model_path.exists():
             yield f"dlc_model_path = {self.dlc_model_path}: there is no such model; name a model"

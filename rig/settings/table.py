@@ -30,9 +30,9 @@ def row(key: str, field: Any, models: tuple[type[RigSettings], ...]) -> str:
     """Return the row of one setting."""
     have_it = [model.label for model in models if key in model.model_fields]
     experiments = "all" if len(have_it) == len(models) else ", ".join(have_it)
-    default = default_of(field)
+    default, demand = default_of(field), "in its own section" if field.is_required() else "must be given"
     for model in models:
-        default += f"; {model.label}: must be given" if key in model.must_be_given else ""
+        default += f"; {model.label}: {demand}" if key in model.must_be_given else ""
     return f"| `{key}` | {experiments} | {unit_of(field)} | {default} | {field.description} |"
 
 
