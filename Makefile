@@ -61,8 +61,8 @@ $(CLMF_READY): requirements.txt requirements-onnx.txt requirements-clmf.txt requ
 $(CLMF_TESTS): requirements.txt requirements-onnx.txt requirements-clmf.txt requirements-torch.txt requirements-dev.txt requirements-genicam.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh clmf genicam tests
 
-$(TENSORFLOW_TESTS): requirements.txt requirements-onnx.txt requirements-tensorflow.txt requirements-dev.txt tools/setup.sh
-	@PYTHON=$(PYTHON) tools/setup.sh tensorflow tests
+$(TENSORFLOW_TESTS): requirements.txt requirements-onnx.txt requirements-tensorflow.txt requirements-dev.txt requirements-genicam.txt tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh tensorflow genicam tests
 
 $(DOCS): requirements-docs.txt tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh docs

@@ -6,7 +6,7 @@
 # clnf: CLNF, in .venv.  onnx: CLMF with a model in an .onnx file, in .venv, too.  clmf: CLMF with any model but a TensorFlow
 # folder (DeepLabCut-Live, PyTorch), in .venv-clmf.  tensorflow: CLMF with such a folder, in .venv-tensorflow.
 # analysis: what reports need, in .venv and .venv-clmf if they are there.  docs: what makes the site of the documentation.
-# genicam: what industrial cameras need, added to those of .venv and .venv-clmf that are there, or made by the same call.
+# genicam: what industrial cameras need, added to those of the three environments that are there, or made by the same call.
 # readers: programs of others that read what analysis/export.py writes, in .venv-readers.
 # tests: what only `make test` needs, for the parts named with it.
 #     tools/setup.sh no-clmf            prints why DeepLabCut-Live cannot run here; nothing where it can
@@ -46,7 +46,7 @@ why_not() {   # PART: why it cannot run here; nothing where it can, or where the
     fi
     python=$(python_of "$(folder_of "$1")" "$1")
     if ! command -v "$python" >/dev/null || serves "$1" "$python"; then return; fi
-    if [[ $(folder_of "$1") != .venv ]]; then
+    if [[ $1 == clmf || $1 == tensorflow ]]; then
         cure="  A model in an .onnx file needs none of it (docs/models.md).  For others, install a Python 3.12 next to it"
         cure+=" (pyenv, uv or conda have one), then: PYTHON=python3.12 make setup-${1/clmf/dlclive}"
     fi
@@ -210,7 +210,7 @@ install_tensorflow() {
 
 install_genicam() {
     local folder found=""
-    for folder in .venv .venv-clmf; do
+    for folder in .venv .venv-clmf .venv-tensorflow; do
         [[ -x $folder/bin/python ]] || continue
         found=yes
         if is_ready "$folder" ready-for-genicam requirements-genicam.txt; then continue; fi

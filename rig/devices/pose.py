@@ -6,6 +6,7 @@ DeepLabCut-Live runs .pt files and TensorFlow folders; ONNX Runtime runs .onnx f
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,7 +144,9 @@ class DlcPose:
 
     def _device(self, is_pytorch: bool) -> str:
         """Return the library below DeepLabCut-Live, and where that runs."""
-        return f"PyTorch on {self._live.runner.device}" if is_pytorch else "TensorFlow"
+        if is_pytorch:
+            return f"PyTorch {sys.modules['torch'].__version__} on {self._live.runner.device}"
+        return f"TensorFlow {sys.modules['tensorflow'].__version__}"
 
     def _about(self, is_pytorch: bool) -> tuple[tuple[str, ...], bool]:
         """Return the body parts of the model, and whether it knows only drawn mice."""
@@ -218,6 +221,7 @@ def import_dlclive() -> tuple[Any, Any, Any]:
     PoseError
         It is not installed.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors; it is read when TensorFlow is first imported
     try:
         if find_spec("torch"):
             mend_torchvision()

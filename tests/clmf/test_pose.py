@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rig.devices.pose import DlcPose, import_dlclive, open_pose
+from rig.devices.pose import DlcPose, open_pose
 from rig.errors import PoseError, SettingsError
 from rig.protocol.tracking import Tracking
 from rig.simulated.paws import PARTS, Part
@@ -200,31 +200,11 @@ def test_an_empty_folder_is_no_model(tmp_path):
         open_network(dlc_model_path=tmp_path)
 
 
-class TensorFlowLive:
-    """In place of DLCLive with a TensorFlow model, which cannot be run here."""
-
-    def __init__(self, path, model_type, **_):
-        assert model_type == "base"
-        self.cfg = {"all_joints_names": ["paw", "nose"]}
-
-    def init_inference(self, image):
-        """Nothing is computed."""
-
-    def get_pose(self, image):
-        return np.zeros((2, 3))
-
-    def close(self):
-        """Nothing is open."""
-
-
-def test_names_of_a_tensorflow_model(tmp_path, monkeypatch):
-    """TensorFlow is not installed here; the names of such a model come from another place."""
+def test_a_tensorflow_folder_without_tensorflow_is_one_sentence(tmp_path):
     for name in ("pose_cfg.yaml", "snapshot.pb"):
         (tmp_path / name).touch()
-    _, processor, engine = import_dlclive()
-    monkeypatch.setattr("rig.devices.pose.import_dlclive", lambda: (TensorFlowLive, processor, engine))
-    pose = DlcPose(paw_settings(pose="dlclive", dlc_model_path=tmp_path), sees_a_mouse=True)
-    assert pose.body_parts == ("paw", "nose")
+    with pytest.raises(PoseError, match=r"TensorFlow is not installed here, .*run 'make setup-tensorflow' once"):
+        open_network(dlc_model_path=tmp_path)
 
 
 TRACKS = [

@@ -20,6 +20,19 @@ GIGE_ID = f"Aravis-Fake-{SERIAL}"
 IN_MEMORY = {"genicam_id": "Fake_1"}
 BRIEF = {"shutter_speed": "2000", "camera_timeout_s": "5"}
 """For a machine that is busy with other tests."""
+PAW_SESSION = {
+    "vid_source": "AravisCameraStream",
+    "genicam_id": GIGE_ID,
+    "outputs": "simulated",
+    "tone": "simulated",
+    "total_trials": "1",
+    "initial_rest_dur": "1",
+    "max_trial_dur": "2",
+    "fail_rest_dur": "1",
+    "trial_start": "immediate",
+    "tail_dur": "0.5",
+}
+"""A CLMF session of one trial on the camera that speaks GigE Vision."""
 
 
 def why_not():
