@@ -57,7 +57,8 @@ def logged_poses(session):
 
 def test_a_whole_session_has_the_poses_of_deeplabcut_live(folder, live, tmp_path):
     run = SpeedRunner(tmp_path)
-    short = SHORT_PAWS | {"pose": "dlclive", "dlc_model_path": str(folder), "dlc_resize": "1", "total_trials": "3"}
+    short = SHORT_PAWS | {"pose": "dlclive", "dlc_model_path": str(folder), "dlc_resize": "1", "total_trials": "1"}
+    short |= {"trial_start": "immediate", "initial_rest_dur": "1", "speed_threshold": "1"}
     finished(run(settings=short))
     session = run.session()
     assert session.notes["pose_runs_on"] == "DeepLabCut-Live 1.1.0, TensorFlow 2.21.0"
