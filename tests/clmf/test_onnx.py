@@ -142,7 +142,7 @@ def test_a_session_with_onnx_is_that_of_deeplabcut_live_on_the_same_frames(run):
     short = SHORT_PAWS | {"pose": "dlclive", "dlc_resize": "0.5", "total_trials": "3", "trial_start": "immediate"}
     finished(run(settings=short | {"dlc_model_path": str(TRAINED)}))
     recorded = run.session()
-    assert recorded.notes["pose_runs_on"].startswith("DeepLabCut-Live 1.1.0, PyTorch on cpu")
+    assert recorded.notes["pose_runs_on"].startswith("DeepLabCut-Live 1.1.0, PyTorch ")
     replay = {"vid_source": "VideoStream", "vid_root": str(recorded.folder), "pose": "dlclive"}
     replay |= {"dlc_model_path": str(EXPORTED)}
     finished(run("--config", str(recorded.folder / "config.ini"), settings=replay, mouse="again", seed=None))
