@@ -81,19 +81,7 @@ class OnnxModel:
 
 
 class OnnxPose:
-    """A model in an .onnx file as a finder of body parts, warmed up on frames of the real size.
-
-    Parameters
-    ----------
-    settings : ClmfSettings
-    sees_a_mouse : bool
-        The camera may show a real mouse, so a model that knows only drawn ones is refused.
-
-    Attributes
-    ----------
-    body_parts : tuple of str
-    runs_on : str
-    """
+    """A model in an .onnx file as a finder of body parts; it takes and says what `rig.devices.pose.DlcPose` does."""
 
     def __init__(self, settings: ClmfSettings, sees_a_mouse: bool) -> None:
         width, height = settings.resolution
