@@ -10,14 +10,13 @@ import numpy as np
 from analysis.frame_sample import FrameSample, movement, sample_frames
 from analysis.outcomes import threshold_column, unit_of
 from analysis.replay.experiment import run_again
-from analysis.replay.recorded import IN_MEMORY, Recorded, open_recorded, section_of
+from analysis.replay.recorded import Recorded, open_recorded, typed_settings
 from rig.errors import RigError, SettingsError
 from rig.files.reader import Session, read_session
 from rig.protocol.trials import SUCCESS
 from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
 from rig.settings.fields import Box
-from rig.settings.loading import experiment_of, load
 
 
 class Missing(Exception):  # noqa: N818 - it is not an error
@@ -217,12 +216,8 @@ def gather(folder: Path) -> Evidence:
 
 def settings_of(folder: Path) -> RigSettings | None:
     """Return the settings of a session that cannot be run again, None where they cannot be used either."""
-    config = (folder if folder.is_dir() else folder.parent) / "config.ini"
     try:
-        section = section_of(config)
-        model = experiment_of(config, section)
-        in_memory = {key: value for key, value in IN_MEMORY.items() if key in model.model_fields}
-        return load(model, config, section, in_memory)[0]
+        return typed_settings((folder if folder.is_dir() else folder.parent) / "config.ini")
     except SettingsError:
         return None
 

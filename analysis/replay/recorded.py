@@ -195,6 +195,20 @@ def section_of(config: Path) -> str:
         raise SettingsError(f"{config} cannot be read as INI ({' '.join(str(error).split())})") from None
 
 
+def typed_settings(config: Path) -> RigSettings:
+    """Return the settings of a session, typed, with no device that would have to be here.
+
+    Raises
+    ------
+    SettingsError
+        The config.ini of the session is missing, or is not one of this rig.
+    """
+    section = section_of(config)
+    model = experiment_of(config, section)
+    in_memory = {key: value for key, value in IN_MEMORY.items() if key in model.model_fields}
+    return load(model, config, section, in_memory)[0]
+
+
 def refuse_what_was_recorded(model: type[RigSettings], key: str) -> None:
     """Raise SettingsError for a setting that a recording cannot be given afterwards."""
     extra = model.model_fields[key].json_schema_extra if key in model.model_fields else None

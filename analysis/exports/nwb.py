@@ -1,0 +1,170 @@
+"""A session as an NWB file: a compressed copy that stands by itself, for DANDI and every reader of NWB.
+
+It is written next to its place as NAME.part, inspected by nwbinspector, and renamed.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import h5py
+from nwbinspector import Importance, InspectorMessage, inspect_nwbfile, load_config
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.ophys import ImageSegmentation
+
+from analysis.exports.nwb_frames import add_frames, add_movie, mean_images
+from analysis.exports.nwb_head import add_camera, new_file, settings_table
+from analysis.exports.nwb_signals import add_behaviour, add_dff, add_frame_times, add_pose, add_tone
+from analysis.exports.nwb_source import Source, in_name, missing_metadata, name_of, source_of
+from analysis.exports.nwb_tables import add_events, add_trials, segmentation
+from rig.errors import RigError, SettingsError
+from rig.files.reader import Session
+
+NAMED_LATER = ["check_file_extension"]  # NAME.part gets its ending when it is whole
+UNREADABLE = (Importance.ERROR, Importance.PYNWB_VALIDATION)
+
+
+def write(
+    session: Session,
+    out: Path,
+    progress: Callable[[float], None],
+    incomplete: bool = False,
+    utc_offset: timedelta | None = None,
+    say: Callable[[str], None] = lambda _sentence: None,
+) -> list[Path]:
+    """Write a session as an NWB file, anew if there is one already.
+
+    Parameters
+    ----------
+    session : Session
+    out : Path
+        The folder of the session: then it goes there; else it gets a folder for the mouse below this one.
+    progress : callable
+        Is given the share of the frames that has been written, 0 to 1.
+    incomplete : bool
+        Write it although metadata are missing.
+    utc_offset : timedelta, optional
+        How far the wall clock was ahead of UTC, for sessions that do not say.
+    say : callable
+        Is given each message of nwbinspector.
+
+    Returns
+    -------
+    list of Path
+        The file, and the movie if it was copied.
+
+    Raises
+    ------
+    RigError
+        The session cannot be exported, metadata are missing, or the disk refuses; then nothing is left behind.
+    """
+    source = source_of(session, utc_offset)
+    if not incomplete and (missing := missing_metadata(source)):
+        raise SettingsError(missing)
+    stays = out.resolve() == session.folder.resolve()
+    folder = out if stays else out / f"sub-{in_name(source.mouse)}"
+    path = folder / f"{name_of(source)}.nwb"
+    part = path.with_name(f"{path.name}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with movie_beside(source, path, stays) as movie, removed_if_it_fails(part):
+            with h5py.File(part, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
+                io.write(build(source, movie, progress))
+            for message in inspect(part):
+                say(message)
+            part.replace(path)
+    except OSError as error:
+        raise RigError(f"{path} cannot be written ({error.strerror or error})") from None
+    return [path, *([] if stays or movie is None else [path.parent / movie])]
+
+
+def build(source: Source, movie: Path | None, progress: Callable[[float], None]) -> NWBFile:
+    """Return the NWB file of a session, ready to be written; the frames are read while it is.
+
+    Parameters
+    ----------
+    source : Source
+    movie : Path or None
+        Where the movie lies, relative to the file.
+    progress : callable
+    """
+    nwb = new_file(source)
+    camera = add_camera(nwb, source)
+    behaviour = nwb.create_processing_module("behavior", "what the mouse did, frame by frame")
+    misc = nwb.create_processing_module("misc", "times of the frames, and settings")
+    video = None if movie is None else add_movie(nwb, source, camera, movie)
+    if source.is_cortex:
+        plane = add_frames(nwb, source, camera, progress)
+        ophys = nwb.create_processing_module("ophys", "ROIs and their ΔF/F")
+        rois, trained = segmentation(source, plane)
+        ophys.add(ImageSegmentation(name="ImageSegmentation", plane_segmentations=[rois]))
+        add_dff(ophys, source, rois, trained)
+        if (images := mean_images(source)) is not None:
+            ophys.add(images)
+    add_behaviour(behaviour, source)
+    add_pose(behaviour, source, camera, video)
+    add_tone(nwb, source)
+    add_frame_times(misc, source)
+    misc.add(settings_table(source))
+    add_trials(nwb, source)
+    add_events(nwb, source)
+    return nwb
+
+
+@contextmanager
+def movie_beside(source: Source, path: Path, stays: bool) -> Iterator[Path | None]:
+    """Yield where the movie lies, relative to the NWB file; copy it, if it lies elsewhere.
+
+    A copy goes into a folder with the name of the file, as DANDI wants it.
+    """
+    if source.is_cortex or source.movie is None:
+        yield None
+    elif stays:
+        yield Path(source.movie.name)
+    else:
+        folder = path.with_suffix("")
+        with removed_if_it_fails(folder):
+            folder.mkdir(exist_ok=True)
+            shutil.copyfile(source.movie, folder / source.movie.name)
+            yield Path(folder.name) / source.movie.name
+
+
+@contextmanager
+def removed_if_it_fails(path: Path) -> Iterator[None]:
+    """Remove what this block has made, if it does not come to its end; what was there before stays."""
+    was_there = path.exists() and path.is_dir()
+    try:
+        yield
+    except BaseException:
+        if path.is_dir() and not was_there:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+        raise
+
+
+def inspect(path: Path) -> list[str]:
+    """Return what nwbinspector says about a file, with its own and DANDI's configuration, each message once.
+
+    Raises
+    ------
+    RigError
+        The file cannot be read, or is not valid.
+    """
+    found: dict[tuple[object, ...], InspectorMessage] = {}
+    for config in (None, load_config("dandi")):
+        for message in inspect_nwbfile(nwbfile_path=path, config=config, ignore=NAMED_LATER):
+            key = message.check_function_name, message.location, message.object_name, message.message
+            found[key] = max(found.get(key, message), message, key=lambda each: each.importance.value)
+    if wrong := [message for message in found.values() if message.importance in UNREADABLE]:
+        raise RigError(f"{path} is not a valid NWB file, and is not kept: {in_words(wrong[0])}")
+    return [in_words(message) for message in found.values()]
+
+
+def in_words(message: InspectorMessage) -> str:
+    """Return a message of nwbinspector in one line."""
+    where = f"{message.location or '/'} {message.object_name or ''}".strip()
+    text = " ".join(message.message.split())
+    return f"{message.importance.name} {message.check_function_name}: {text} ({where})"
