@@ -23,7 +23,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from analysis.sessions import folders_of
 from rig.ending import run
-from rig.errors import RigError, SettingsError
+from rig.errors import RigError
 from rig.files.metadata import offset_of
 from rig.files.reader import read_session
 from rig.terminal import console

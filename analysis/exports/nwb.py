@@ -5,7 +5,7 @@ It is written next to its place as NAME.part, inspected by nwbinspector, and ren
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from nwbinspector import Importance, InspectorMessage, inspect_nwbfile, load_con
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.ophys import ImageSegmentation
 
-from analysis.exports.nwb_frames import add_frames, add_movie, mean_images
+from analysis.exports.nwb_frames import add_frames, add_movie, fill, mean_images
 from analysis.exports.nwb_head import add_camera, new_file, settings_table
 from analysis.exports.nwb_signals import add_behaviour, add_dff, add_frame_times, add_pose, add_tone
 from analysis.exports.nwb_source import Source, in_name, missing_metadata, name_of, source_of
@@ -66,29 +66,39 @@ def write(
     stays = out.resolve() == session.folder.resolve()
     folder = out if stays else out / f"sub-{in_name(source.mouse)}"
     path = folder / f"{name_of(source)}.nwb"
-    part = path.with_name(f"{path.name}.part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with movie_beside(source, path, stays) as movie, removed_if_it_fails(part):
-            with h5py.File(part, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
-                io.write(build(source, movie, progress))
-            for message in inspect(part):
-                say(message)
-            part.replace(path)
+        with folder_for(path), movie_beside(source, path, stays) as movie:
+            write_inspected(path, source, movie, progress, say)
     except OSError as error:
         raise RigError(f"{path} cannot be written ({error.strerror or error})") from None
-    return [path, *([] if stays or movie is None else [path.parent / movie])]
+    return [path, *([] if stays or movie is None else [folder / movie])]
 
 
-def build(source: Source, movie: Path | None, progress: Callable[[float], None]) -> NWBFile:
-    """Return the NWB file of a session, ready to be written; the frames are read while it is.
+def write_inspected(
+    path: Path, source: Source, movie: Path | None, progress: Callable[[float], None], say: Callable[[str], None]
+) -> None:
+    """Write the file next to its place, inspect it, and rename it."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with h5py.File(part, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
+            io.write(build(source, movie))
+            if source.pictures is not None:
+                fill(file, source.pictures, progress)
+        for message in inspect(part):
+            say(message)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def build(source: Source, movie: Path | None) -> NWBFile:
+    """Return the NWB file of a session, but for its frames.
 
     Parameters
     ----------
     source : Source
     movie : Path or None
         Where the movie lies, relative to the file.
-    progress : callable
     """
     nwb = new_file(source)
     camera = add_camera(nwb, source)
@@ -96,13 +106,13 @@ def build(source: Source, movie: Path | None, progress: Callable[[float], None])
     misc = nwb.create_processing_module("misc", "times of the frames, and settings")
     video = None if movie is None else add_movie(nwb, source, camera, movie)
     if source.is_cortex:
-        plane = add_frames(nwb, source, camera, progress)
+        plane = add_frames(nwb, source, camera)
         ophys = nwb.create_processing_module("ophys", "ROIs and their ΔF/F")
         rois, trained = segmentation(source, plane)
         ophys.add(ImageSegmentation(name="ImageSegmentation", plane_segmentations=[rois]))
         add_dff(ophys, source, rois, trained)
-        if (images := mean_images(source)) is not None:
-            ophys.add(images)
+        if source.pictures is not None:
+            ophys.add(mean_images(source.pictures))
     add_behaviour(behaviour, source)
     add_pose(behaviour, source, camera, video)
     add_tone(nwb, source)
@@ -114,6 +124,20 @@ def build(source: Source, movie: Path | None, progress: Callable[[float], None])
 
 
 @contextmanager
+def folder_for(path: Path) -> Iterator[None]:
+    """Make the folder of a file; if this block fails, folders that were made for it are removed."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):  # another session has its files there by now
+                folder.rmdir()
+        raise
+
+
+@contextmanager
 def movie_beside(source: Source, path: Path, stays: bool) -> Iterator[Path | None]:
     """Yield where the movie lies, relative to the NWB file; copy it, if it lies elsewhere.
 
@@ -121,28 +145,22 @@ def movie_beside(source: Source, path: Path, stays: bool) -> Iterator[Path | Non
     """
     if source.is_cortex or source.movie is None:
         yield None
-    elif stays:
+        return
+    if stays:
         yield Path(source.movie.name)
-    else:
-        folder = path.with_suffix("")
-        with removed_if_it_fails(folder):
-            folder.mkdir(exist_ok=True)
-            shutil.copyfile(source.movie, folder / source.movie.name)
-            yield Path(folder.name) / source.movie.name
-
-
-@contextmanager
-def removed_if_it_fails(path: Path) -> Iterator[None]:
-    """Remove what this block has made, if it does not come to its end; what was there before stays."""
-    was_there = path.exists() and path.is_dir()
-    try:
-        yield
-    except BaseException:
-        if path.is_dir() and not was_there:
-            shutil.rmtree(path)
-        elif path.is_file():
-            path.unlink()
-        raise
+        return
+    copy = path.with_suffix("") / source.movie.name
+    was_there = copy.exists()
+    with folder_for(copy):
+        try:
+            shutil.copyfile(source.movie, copy.with_name(f"{copy.name}.part"))
+            copy.with_name(f"{copy.name}.part").replace(copy)
+            yield copy.relative_to(path.parent)
+        except BaseException:
+            copy.with_name(f"{copy.name}.part").unlink(missing_ok=True)
+            if not was_there:
+                copy.unlink(missing_ok=True)
+            raise
 
 
 def inspect(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The per-frame series of an NWB file: ΔF/F, feedback signal, threshold, tone, licks, pose, and the frames' own times."""
+"""The per-frame series of an NWB file: ΔF/F, feedback signal, threshold, tone, licks, pose, times of the frames."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def add_dff(module: ProcessingModule, source: Source, rois: PlaneSegmentation, n
     module.add(holder)
     region = rois.create_roi_table_region(region=list(range(len(names))), description="the trained ROIs, in order")
     source.rows.make(
-        holder.create_roi_response_series,  # type: ignore[arg-type]
+        holder.create_roi_response_series,
         name="RoiResponseSeries",
         description="ΔF/F, green minus blue, as the loop computed it for each frame.",
         data=np.stack([source.session.columns[name] for name in columns], axis=1),
@@ -64,9 +64,7 @@ def add_behaviour(module: ProcessingModule, source: Source) -> None:
     for name, column, of_unit, what, kind in rows:
         if column in columns:
             data = columns[column].astype(kind)
-            holder.add_timeseries(
-                source.rows.make(TimeSeries, name=name, description=what, data=data, unit=of_unit)
-            )
+            holder.add_timeseries(source.rows.make(TimeSeries, name=name, description=what, data=data, unit=of_unit))
 
 
 def add_tone(nwb: NWBFile, source: Source) -> None:

@@ -1,7 +1,7 @@
 """What an NWB file of a session is made from: the session, typed settings, lab and mouse, and the clock."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -13,7 +13,7 @@ import numpy as np
 from analysis.evidence import Evidence
 from analysis.replay.recorded import typed_settings
 from rig.errors import SettingsError
-from rig.files.reader import Session
+from rig.files.reader import Images, Session
 from rig.files.subject import SUBJECT_FILE, read_subject
 from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
@@ -48,7 +48,7 @@ class Timing:
             rate = framerate if is_as_asked else float(1 / steps.mean())
             self._how = {"starting_time": float(times_s[0]), "rate": float(rate)}
 
-    def make(self, kind: type[Made], **fields: Any) -> Made:
+    def make(self, kind: Callable[..., Made], **fields: Any) -> Made:
         """Return a series of this kind at these times; later ones point to the timestamps of the first."""
         how = self._how if self._first is None else {"timestamps": self._first}
         made = kind(**fields, **how)
@@ -137,6 +137,12 @@ class Source:
     def weight_g(self) -> float | None:
         """The weight of the mouse on the day of the session, g; None where nobody weighed it."""
         return self.session.weights_g.get(self.began.date())
+
+    @property
+    def pictures(self) -> Images | None:
+        """The frames of the cortex; None without any, and of a paw, whose movie stands for them."""
+        images = self.session.images
+        return images if self.is_cortex and images is not None and len(images) else None
 
     @property
     def movie(self) -> Path | None:

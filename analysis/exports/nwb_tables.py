@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from hdmf.common.table import MeaningsTable
 from pynwb import NWBFile
 from pynwb.core import VectorData
 from pynwb.event import DurationVectorData, EventsTable, TimestampVectorData
 from pynwb.ophys import ImagingPlane, PlaneSegmentation
-from hdmf.common.table import MeaningsTable
 
 from analysis.evidence import Missing
 from analysis.exports.nwb_source import Source
@@ -27,7 +27,8 @@ MEANINGS = {
 COMMANDED, DRIVEN = "commanded: ", "driven"
 KNOWN = frozenset({*OUTPUTS, "tone", "lick", "trial"})
 OF_USER = frozenset({"note", "pause"})
-Columns = dict[str, tuple[str, Sequence[Any]]]
+Values = Sequence[Any] | np.ndarray
+Columns = dict[str, tuple[str, Values]]
 """{name: (description, values)}."""
 
 
@@ -62,7 +63,7 @@ def add_trials(nwb: NWBFile, source: Source) -> None:
     nwb.trials.add_meanings_table(meanings)
 
 
-def says_something(values: Sequence[Any]) -> bool:
+def says_something(values: Values) -> bool:
     """Return whether a column is more than NaN in every row."""
     numbers = np.asarray(values)
     return numbers.dtype.kind != "f" or not bool(np.isnan(numbers).all())
@@ -142,32 +143,55 @@ def add_events(nwb: NWBFile, source: Source) -> None:
     pulses = [event for event in session.events if event.device in OUTPUTS and event.detail.startswith(COMMANDED)]
     edges = [event for event in session.events if event.device in OUTPUTS and event.detail.startswith(DRIVEN)]
     others = [event for event in session.events if event.device not in KNOWN | OF_USER]
-    add_table(nwb, source, "OutputPulses", "Outputs as they were commanded.", pulses, output_columns(pulses) | {
-        "duration": ("length of the pulse, s; NaN: until the next one of this output", [pulse_s(e) for e in pulses]),
-    })
+    add_table(
+        nwb,
+        source,
+        "OutputPulses",
+        "Outputs as they were commanded.",
+        pulses,
+        output_columns(pulses)
+        | {
+            "duration": (
+                "length of the pulse, s; NaN: until the next one of this output",
+                [pulse_s(e) for e in pulses],
+            ),
+        },
+    )
     add_table(nwb, source, "OutputEdges", "Outputs as they were driven.", edges, output_columns(edges))
     tones = session.of("tone")
-    add_table(nwb, source, "ToneEvents", "Tones as they were commanded.", tones, {
-        "frequency_hz": ("frequency, Hz; 0 is silence", [event.value for event in tones]),
-    })
+    add_table(
+        nwb,
+        source,
+        "ToneEvents",
+        "Tones as they were commanded.",
+        tones,
+        {
+            "frequency_hz": ("frequency, Hz; 0 is silence", [event.value for event in tones]),
+        },
+    )
     licks = session.of("lick")
     touches = [event for event in licks if event.value]
-    add_table(nwb, source, "LickEvents", "Touches of the spout.", touches, {
-        "duration": ("until the tongue let go, s; NaN where that was not seen", touch_lengths_s(licks)),
-    })
+    add_table(
+        nwb,
+        source,
+        "LickEvents",
+        "Touches of the spout.",
+        touches,
+        {
+            "duration": ("until the tongue let go, s; NaN where that was not seen", touch_lengths_s(licks)),
+        },
+    )
     add_table(nwb, source, "Troubles", "Troubles with devices.", others, what_columns(others))
     notes = [event for event in session.events if event.device in OF_USER]
     add_table(nwb, source, "Notes", "Notes and pauses of who ran the session.", notes, what_columns(notes))
 
 
-def add_table(
-    nwb: NWBFile, source: Source, name: str, what: str, events: Sequence[Event], columns: Columns
-) -> None:
+def add_table(nwb: NWBFile, source: Source, name: str, what: str, events: Sequence[Event], columns: Columns) -> None:
     """Add a table of events, unless there is none."""
     if not events:
         return
     times_s = [event.time_s - source.zero_s for event in events]
-    made: list[VectorData] = [TimestampVectorData(name="timestamp", description="since the first frame, s", data=times_s)]
+    made = [TimestampVectorData(name="timestamp", description="since the first frame, s", data=times_s)]
     for column, (about, values) in columns.items():
         kind = DurationVectorData if column == "duration" else VectorData
         if says_something(values):
