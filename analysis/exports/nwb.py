@@ -172,8 +172,9 @@ def inspect(path: Path) -> list[str]:
         The file cannot be read, or is not valid.
     """
     found: dict[tuple[object, ...], InspectorMessage] = {}
-    for config in (None, load_config("dandi")):
-        for message in inspect_nwbfile(nwbfile_path=path, config=config, ignore=NAMED_LATER):
+    for config, is_valid in ((None, False), (load_config("dandi"), True)):
+        said = inspect_nwbfile(nwbfile_path=path, config=config, ignore=NAMED_LATER, skip_validate=is_valid)
+        for message in said:
             key = message.check_function_name, message.location, message.object_name, message.message
             found[key] = max(found.get(key, message), message, key=lambda each: each.importance.value)
     if wrong := [message for message in found.values() if message.importance in UNREADABLE]:

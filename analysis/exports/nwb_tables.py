@@ -54,7 +54,8 @@ def add_trials(nwb: NWBFile, source: Source) -> None:
     for name, (what, _) in columns.items():
         nwb.add_trial_column(name=name, description=what)
     for i, trial in enumerate(trials):
-        end_s = trial["end_s"] if trial["outcome"] else source.evidence.time_s[-1]
+        last_s = trial["end_s"] if trial["outcome"] else source.evidence.time_s[-1]
+        end_s = last_s + source.evidence.period_s  # its last frame belongs to it, as in a trial of one frame
         row = {name: values[i] for name, (_, values) in columns.items()}
         nwb.add_trial(start_time=float(trial["start_s"]), stop_time=float(end_s), **row)
     meanings = MeaningsTable(target=nwb.trials["outcome"], description="What the outcomes mean.")
