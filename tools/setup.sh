@@ -5,7 +5,7 @@
 # Without a word: clnf; on a Jetson also clmf; where this is no rig also onnx, clmf if it was installed before, and analysis.
 # clnf: CLNF, in .venv.  onnx: CLMF with a model in an .onnx file, in .venv, too.  clmf: CLMF with any model but a TensorFlow
 # folder (DeepLabCut-Live, PyTorch), in .venv-clmf.  tensorflow: CLMF with such a folder, in .venv-tensorflow.
-# analysis: what reports need, in .venv and .venv-clmf if they are there.  docs: what makes the site of the documentation.
+# analysis: what reports and exports need, in .venv and .venv-clmf if they are there.  docs: what makes the site of the documentation.
 # genicam: what industrial cameras need, added to those of the three environments that are there, or made by the same call.
 # readers: programs of others that read what analysis/export.py writes, in .venv-readers.
 # tests: what only `make test` needs, for the parts named with it.
