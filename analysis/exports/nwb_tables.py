@@ -1,6 +1,7 @@
 """The tables of an NWB file: trials, ROIs and sites, and what happened when."""
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -227,9 +228,8 @@ def pulse_s(event: Event) -> float:
 
 def touch_lengths_s(licks: Sequence[Event]) -> list[float]:
     """Return how long each touch lasted, s: until the next event, if that is its release; NaN otherwise."""
-    following: list[Event | None] = [*licks[1:], None]
     return [
         after.time_s - event.time_s if after is not None and not after.value else np.nan
-        for event, after in zip(licks, following, strict=True)
+        for event, after in zip_longest(licks, licks[1:])
         if event.value
     ]
