@@ -20,6 +20,7 @@ from pynwb import NWBHDF5IO
 from analysis.export import Wanted, export_all, export_session
 from analysis.exports import nwb_frames
 from analysis.exports.nwb_source import in_name
+from rig.devices.calibration import fit, save_calibration
 from rig.files.reader import read_session
 from support.places import ROOT
 from support.runner import finished
@@ -127,6 +128,15 @@ def change_times(folder, change):
         frames = file["frames"][:]
         frames["time_s"] = change(frames["time_s"])
         file["frames"][...] = frames
+
+
+def add_events(folder, *events):
+    """Let more have happened in a session: (device, value, detail) on each of its first frames."""
+    with h5py.File(folder / "image_stream.hdf5", "a") as file:
+        stored, captured_s = file["events"][:], file["frames"]["captured_s"]
+        added = [(captured_s[i], i, each[0].encode(), each[1], each[2].encode()) for i, each in enumerate(events)]
+        del file["events"]
+        file["events"] = np.concatenate([stored, np.array(added, stored.dtype)])
 
 
 def add_movie(folder):
@@ -278,6 +288,31 @@ def test_what_happened_is_on_the_clock_of_the_frames(copy, opened, offset_s):
     assert pulses[pulses.output == "reward"].duration.unique().tolist() == [0.3]
     assert len(nwb.events["LickEvents"]) == sum(event.value == 1 for event in session.of("lick")) > 0
     assert len(nwb.events["ToneEvents"]) == len(session.of("tone")) > 0
+
+
+def test_releases_notes_pauses_troubles_and_the_calibration_are_kept(copy, opened):
+    folder = copy("1roi", lick="none")
+    add_events(
+        folder, ("lick", 1, ""), ("lick", 0, ""), ("lick", 1, ""), ("note", 0, "a drop hangs"), ("pause", 1, "begins"),
+        ("camera", 2, "frames lost before this one"), ("stale frame", 200, "ms old; no water"),
+    )  # fmt: skip
+    line = fit("BCM 27", 10, (0.1, 0.3), (0.02, 0.06))
+    save_calibration(folder / "valve_calibration.json", line)
+    path, said = exported(folder)
+    assert said == []
+    nwb = opened(path)
+    licks, troubles = nwb.events["LickEvents"].to_dataframe(), nwb.events["Troubles"].to_dataframe()
+    assert np.allclose(licks.timestamp, [0, 2 / 15])
+    assert np.allclose(licks.duration, [1 / 15, np.nan], equal_nan=True)
+    notes = nwb.events["Notes"].to_dataframe()
+    assert notes[["what", "value", "detail"]].to_numpy().tolist() == [
+        ["note", 0, "a drop hangs"],
+        ["pause", 1, "begins"],
+    ]
+    assert troubles.what.tolist() == ["camera", "stale frame"]
+    assert np.allclose(troubles.timestamp, [5 / 15, 6 / 15])
+    table = nwb.processing["misc"]["settings"].to_dataframe().set_index("key")
+    assert float(table.value["valve_ul_per_s"]) == pytest.approx(line.ul_per_s)
 
 
 def test_times_that_are_not_regular_are_stored_once(copy, opened):

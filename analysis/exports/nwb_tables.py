@@ -215,7 +215,7 @@ def what_columns(events: Iterable[Event]) -> Columns:
     found = list(events)
     return {
         "what": ("what it is about", [event.device for event in found]),
-        "value": ("number that goes with it", [event.value for event in found]),
+        "value": ("number that goes with it, as text", [f"{event.value:g}" for event in found]),
         "detail": ("in words", [event.detail for event in found]),
     }
 
