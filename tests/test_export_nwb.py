@@ -17,10 +17,11 @@ pytest.importorskip("nwbinspector", reason="'make setup-analysis' installs what 
 from nwbinspector import inspect_nwbfile, load_config
 from pynwb import NWBHDF5IO
 
-from analysis.export import Wanted, export_all, export_session
+from analysis.export_session import Wanted, export_session
 from analysis.exports import nwb_frames
 from analysis.exports.nwb_source import in_name
 from rig.devices.calibration import fit, save_calibration
+from rig.errors import RigError
 from rig.files.reader import read_session
 from support.places import ROOT
 from support.runner import finished
@@ -63,7 +64,7 @@ def export(tmp_path):
     """Run analysis/export.py as a user does."""
 
     def run(*arguments):
-        command = [sys.executable, "-W", "error", ROOT / "analysis" / "export.py", *map(str, arguments), "--to", "nwb"]
+        command = [sys.executable, "-W", "error", ROOT / "analysis" / "export.py", "--to", "nwb", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
 
     return run
@@ -155,9 +156,15 @@ def add_movie(folder):
 
 def exported(folder, **wanted):
     """Export a session; return its file, and what was said."""
-    done = export_session(folder, NWB._replace(**wanted))
-    assert not done.error
-    return done.files[0], done.said
+    files, said = export_session(folder, NWB._replace(**wanted))
+    return files[0], said
+
+
+def why_not(folder, **wanted):
+    """Return why a session cannot be exported."""
+    with pytest.raises(RigError) as error:
+        export_session(folder, NWB._replace(**wanted))
+    return str(error.value)
 
 
 def messages(path):
@@ -406,9 +413,9 @@ def test_what_is_missing_is_said_at_once_with_its_place(copy, export, tmp_path):
     folder = copy(complete=False)
     change_attributes(folder, utc_offset=None)
     done = export(folder, "--out", tmp_path / "out" / "deep")
-    assert (done.returncode, done.stderr) == (2, "")
-    assert done.stdout == (
-        f"not exported: {folder}: what an archive needs is missing: experimenter, institution, indicator, "
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"{folder}: what an archive needs is missing: experimenter, institution, indicator, "
         "green_excitation_nm, green_emission_nm, blue_excitation_nm, blue_emission_nm belong into [lab] of "
         f"{folder / 'config.ini'}, and sex, date_of_birth into [subject] of {folder.parent / 'subject.ini'}, and "
         "the offset from UTC into --utc-offset, as +01:00; or write without it: --incomplete\n"
@@ -451,14 +458,14 @@ def test_what_the_session_does_not_say_its_mouse_says(copy, opened, missing):
         (folder.parent / "subject.ini").write_text(text.replace("Mus", "Rattus"))
         assert opened(exported(folder)[0]).subject.sex == "F"
     else:
-        assert "sex, date_of_birth into [subject]" in export_session(folder, NWB).error
+        assert "sex, date_of_birth into [subject]" in why_not(folder)
 
 
 @pytest.mark.usefixtures("uninspected")
 def test_the_offset_from_utc_can_be_said(copy, opened):
     folder = copy()
     change_attributes(folder, utc_offset=None)
-    assert "missing: the offset from UTC into --utc-offset" in export_session(folder, NWB).error
+    assert "missing: the offset from UTC into --utc-offset" in why_not(folder)
     nwb = opened(exported(folder, utc_offset=timedelta(hours=5, minutes=30))[0])
     assert nwb.session_start_time.utcoffset() == timedelta(hours=5, minutes=30)
 
@@ -476,10 +483,10 @@ def test_a_mouse_that_was_not_born_yet(copy):
     folder = copy()
     day = began(folder)
     (folder / "subject.ini").write_text(MOUSE.replace("2025-01-31", str(day)))
-    assert export_session(folder, NWB).error == ""
+    assert exported(folder)
     rows = (folder / "VideoTimestamp.txt").read_text()
     (folder / "VideoTimestamp.txt").write_text(rows.replace(str(day), str(day - timedelta(days=1))))
-    assert f"the mouse was born after the session (date_of_birth = {day})" in export_session(folder, NWB).error
+    assert f"the mouse was born after the session (date_of_birth = {day})" in why_not(folder)
 
 
 def test_paws_without_a_movie_keep_their_pose(recorded, tmp_path, opened):
@@ -515,7 +522,7 @@ def test_a_session_without_frames_keeps_its_signals(copy, opened):
 
 
 def test_a_session_that_was_cut_short_is_to_be_finished_first(cut_short):
-    assert f"run python -m rig.commands.finish {cut_short}" in export_session(cut_short, NWB).error
+    assert f"run python -m rig.commands.finish {cut_short}" in why_not(cut_short)
 
 
 @pytest.mark.parametrize("kind", ["1roi", "clmf"])
@@ -532,9 +539,7 @@ def test_nothing_is_left_of_an_export_that_failed(copy, kind, tmp_path, monkeypa
 def test_a_place_that_cannot_be_written_to(copy, tmp_path):
     folder = copy()
     (tmp_path / "out").write_text("")
-    done = export_session(folder, NWB._replace(out=tmp_path / "out"))
-    assert "cannot be written (Not a directory)" in done.error or "cannot be written (File exists)" in done.error
-    assert done.status == 1
+    assert "sub-m-1_ses-20260101000000_behavior+ophys.nwb cannot be written (" in why_not(folder, out=tmp_path / "out")
 
 
 def test_a_second_time_gives_the_same_and_a_part_of_before_is_replaced(copy):
@@ -555,9 +560,9 @@ def test_many_at_once_and_one_that_fails_does_not_stop_the_others(copy, tmp_path
         shutil.copytree(first, first.parent / day)
     (first.parent / "20260102000000" / "config.ini").unlink()
     done = export(first.parent, "--jobs", "2", "--out", tmp_path / "out")
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.count(".nwb\n") == 2
-    assert done.stdout.count("not exported: ") == 1
+    assert done.stdout.count("NOT EXPORTED  ") == 1
     assert "20260102000000/config.ini" in done.stdout
     names = [path.name for path in sorted((tmp_path / "out" / "sub-m-1").iterdir())]
     assert names == [f"sub-m-1_ses-{day}000000_behavior+ophys.nwb" for day in ("20260101", "20260103")]
@@ -566,24 +571,25 @@ def test_many_at_once_and_one_that_fails_does_not_stop_the_others(copy, tmp_path
 @pytest.mark.usefixtures("uninspected")
 def test_progress_reaches_its_end(copy):
     shares = []
-    list(export_all([copy(), copy(mouse="m2")], NWB, 1, shares.append))
+    export_session(copy(), NWB, shares.append)
     assert shares == sorted(shares)
-    assert shares[-1] == 2
+    assert shares[-1] == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--jobs", "0"], "0 is no whole number from 1 to 64"),
         (["--utc-offset", "Berlin"], "Berlin is no offset from UTC, as +01:00"),
-        (["--to", "dlc", "--incomplete"], None),
+        (["--to", "dlc", "--incomplete"], "--incomplete and --utc-offset are for --to nwb, not for --to dlc"),
+        (["--to", "tiff"], "invalid choice: 'tiff'"),
+        ([], "there is no session here"),
     ],
 )
 def test_a_wrong_argument(export, tmp_path, arguments, said):
     done = export(tmp_path, *arguments)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
-    assert said is None or said in done.stderr
+    assert said in done.stderr
 
 
 def test_names_are_those_that_dandi_takes():
