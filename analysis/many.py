@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -24,7 +25,8 @@ Value = TypeVar("Value")
 Task = Callable[[Path], Value]
 
 
-class Result(NamedTuple, Generic[Value]):
+@dataclass(frozen=True)
+class Result(Generic[Value]):  # no NamedTuple: Python 3.10 has no generic ones
     """What a session gave, or why it gave nothing.
 
     Attributes
@@ -105,7 +107,7 @@ def for_each(task: Task[Value], folders: Sequence[Path], where: Where, doing: st
         for result in results(task, list(dict.fromkeys(wanted)), where):
             found[result.folder] = result
             bar.advance(bar_of_all)
-    return [found[folder]._replace(folder=named) for folder, named in zip(wanted, folders, strict=True)]
+    return [replace(found[folder], folder=named) for folder, named in zip(wanted, folders, strict=True)]
 
 
 def results(task: Task[Value], folders: Sequence[Path], where: Where) -> Iterator[Result[Value]]:
