@@ -313,8 +313,8 @@ def test_releases_notes_pauses_troubles_and_the_calibration_are_kept(copy, opene
     assert np.allclose(licks.duration, [1 / 15, np.nan], equal_nan=True)
     notes = nwb.events["Notes"].to_dataframe()
     assert notes[["what", "value", "detail"]].to_numpy().tolist() == [
-        ["note", 0, "a drop hangs"],
-        ["pause", 1, "begins"],
+        ["note", "0", "a drop hangs"],
+        ["pause", "1", "begins"],
     ]
     assert troubles.what.tolist() == ["camera", "stale frame"]
     assert np.allclose(troubles.timestamp, [5 / 15, 6 / 15])
