@@ -415,10 +415,10 @@ def test_what_is_missing_is_said_at_once_with_its_place(copy, export, tmp_path):
     done = export(folder, "--out", tmp_path / "out" / "deep")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"{folder}: what an archive needs is missing: experimenter, institution, indicator, "
-        "green_excitation_nm, green_emission_nm, blue_excitation_nm, blue_emission_nm belong into [lab] of "
-        f"{folder / 'config.ini'}, and sex, date_of_birth into [subject] of {folder.parent / 'subject.ini'}, and "
-        "the offset from UTC into --utc-offset, as +01:00; or write without it: --incomplete\n"
+        f"{folder}: an archive needs to know more: add experimenter, institution, indicator, green_excitation_nm, "
+        f"green_emission_nm, blue_excitation_nm, blue_emission_nm to [lab] of {folder / 'config.ini'}; "
+        f"add sex, date_of_birth to [subject] of {folder.parent / 'subject.ini'}; "
+        "add how far its clock was from UTC to the command: --utc-offset +01:00; or write it without: --incomplete\n"
     )
     assert not (tmp_path / "out").exists()
 
@@ -458,14 +458,14 @@ def test_what_the_session_does_not_say_its_mouse_says(copy, opened, missing):
         (folder.parent / "subject.ini").write_text(text.replace("Mus", "Rattus"))
         assert opened(exported(folder)[0]).subject.sex == "F"
     else:
-        assert "sex, date_of_birth into [subject]" in why_not(folder)
+        assert "add sex, date_of_birth to [subject] of" in why_not(folder)
 
 
 @pytest.mark.usefixtures("uninspected")
 def test_the_offset_from_utc_can_be_said(copy, opened):
     folder = copy()
     change_attributes(folder, utc_offset=None)
-    assert "missing: the offset from UTC into --utc-offset" in why_not(folder)
+    assert "more: add how far its clock was from UTC to the command: --utc-offset" in why_not(folder)
     nwb = opened(exported(folder, utc_offset=timedelta(hours=5, minutes=30))[0])
     assert nwb.session_start_time.utcoffset() == timedelta(hours=5, minutes=30)
 

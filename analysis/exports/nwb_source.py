@@ -202,12 +202,12 @@ def missing_metadata(source: Source) -> str:
     """Return what an archive needs and nobody said, and where it belongs, in one sentence; '' where all is there."""
     folder, lab = source.session.folder, (*OF_LAB, *(OF_LIGHT if source.is_cortex else ()))
     parts = (
-        (unsaid(source.lab, lab), f"belong into [lab] of {folder / 'config.ini'}"),
-        (unsaid(source.subject, OF_MOUSE), f"into [subject] of {folder.resolve().parent / SUBJECT_FILE}"),
-        (["the offset from UTC"] if source.utc_offset is None else [], "into --utc-offset, as +01:00"),
+        (unsaid(source.lab, lab), f"[lab] of {folder / 'config.ini'}"),
+        (unsaid(source.subject, OF_MOUSE), f"[subject] of {folder.resolve().parent / SUBJECT_FILE}"),
+        (["how far its clock was from UTC"] if source.utc_offset is None else [], "the command: --utc-offset +01:00"),
     )
-    found = ", and ".join(f"{', '.join(keys)} {where}" for keys, where in parts if keys)
-    return f"{folder}: what an archive needs is missing: {found}; or write without it: --incomplete" if found else ""
+    found = "; ".join(f"add {', '.join(keys)} to {where}" for keys, where in parts if keys)
+    return f"{folder}: an archive needs to know more: {found}; or write it without: --incomplete" if found else ""
 
 
 def unsaid(known: Lab | Subject, keys: Iterable[str]) -> list[str]:
