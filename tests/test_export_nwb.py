@@ -539,7 +539,7 @@ def test_nothing_is_left_of_an_export_that_failed(copy, kind, tmp_path, monkeypa
 def test_a_place_that_cannot_be_written_to(copy, tmp_path):
     folder = copy()
     (tmp_path / "out").write_text("")
-    assert "sub-m-1_ses-20260101000000_behavior+ophys.nwb cannot be written (" in why_not(folder, out=tmp_path / "out")
+    assert "sub-m-1: the export cannot be written (" in why_not(folder, out=tmp_path / "out")
 
 
 def test_a_second_time_gives_the_same_and_a_part_of_before_is_replaced(copy):

@@ -4,8 +4,7 @@ It is written next to its place as NAME.part, inspected by nwbinspector, and ren
 """
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,10 +18,12 @@ from analysis.exports.nwb_head import add_camera, new_file, settings_table
 from analysis.exports.nwb_signals import add_behaviour, add_dff, add_frame_times, add_pose, add_tone
 from analysis.exports.nwb_source import Source, in_name, missing_metadata, name_of, source_of
 from analysis.exports.nwb_tables import add_events, add_trials, segmentation
+from analysis.exports.whole_files import whole_files
 from rig.errors import RigError, SettingsError
 from rig.files.reader import Session
 
-NAMED_LATER = ["check_file_extension"]  # NAME.part gets its ending when it is whole
+NAMED_LATER = ["check_file_extension", "check_image_series_external_file_valid"]
+"""What asks for names: file and movie get theirs when both are whole."""
 UNREADABLE = (Importance.ERROR, Importance.PYNWB_VALIDATION)
 
 
@@ -63,32 +64,20 @@ def write(
     source = source_of(session, utc_offset)
     if not incomplete and (missing := missing_metadata(source)):
         raise SettingsError(missing)
-    stays = out.resolve() == session.folder.resolve()
-    folder = out if stays else out / f"sub-{in_name(source.mouse)}"
-    path = folder / f"{name_of(source)}.nwb"
-    try:
-        with folder_for(path), movie_beside(source, path, stays) as movie:
-            write_inspected(path, source, movie, progress, say)
-    except OSError as error:
-        raise RigError(f"{path} cannot be written ({error.strerror or error})") from None
-    return [path, *([] if stays or movie is None else [folder / movie])]
-
-
-def write_inspected(
-    path: Path, source: Source, movie: Path | None, progress: Callable[[float], None], say: Callable[[str], None]
-) -> None:
-    """Write the file next to its place, inspect it, and rename it."""
-    part = path.with_name(f"{path.name}.part")
-    try:
+    stays, name = out.resolve() == session.folder.resolve(), name_of(source)
+    with whole_files(out if stays else out / f"sub-{in_name(source.mouse)}") as files:
+        part, movie = files.part(f"{name}.nwb"), None
+        if source.movie is not None and not source.is_cortex:
+            movie = Path(source.movie.name) if stays else Path(name) / source.movie.name
+            if not stays:
+                shutil.copyfile(source.movie, files.part(str(movie)))
         with h5py.File(part, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
             io.write(build(source, movie))
             if source.pictures is not None:
                 fill(file, source.pictures, progress)
         for message in inspect(part):
             say(message)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return files.written
 
 
 def build(source: Source, movie: Path | None) -> NWBFile:
@@ -121,46 +110,6 @@ def build(source: Source, movie: Path | None) -> NWBFile:
     add_trials(nwb, source)
     add_events(nwb, source)
     return nwb
-
-
-@contextmanager
-def folder_for(path: Path) -> Iterator[None]:
-    """Make the folder of a file; if this block fails, folders that were made for it are removed."""
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for folder in made:
-            with suppress(OSError):  # another session has its files there by now
-                folder.rmdir()
-        raise
-
-
-@contextmanager
-def movie_beside(source: Source, path: Path, stays: bool) -> Iterator[Path | None]:
-    """Yield where the movie lies, relative to the NWB file; copy it, if it lies elsewhere.
-
-    A copy goes into a folder with the name of the file, as DANDI wants it.
-    """
-    if source.is_cortex or source.movie is None:
-        yield None
-        return
-    if stays:
-        yield Path(source.movie.name)
-        return
-    copy = path.with_suffix("") / source.movie.name
-    was_there = copy.exists()
-    with folder_for(copy):
-        try:
-            shutil.copyfile(source.movie, copy.with_name(f"{copy.name}.part"))
-            copy.with_name(f"{copy.name}.part").replace(copy)
-            yield copy.relative_to(path.parent)
-        except BaseException:
-            copy.with_name(f"{copy.name}.part").unlink(missing_ok=True)
-            if not was_there:
-                copy.unlink(missing_ok=True)
-            raise
 
 
 def inspect(path: Path) -> list[str]:

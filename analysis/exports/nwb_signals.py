@@ -11,6 +11,7 @@ from pynwb.image import ImageSeries
 from pynwb.ophys import DfOverF, PlaneSegmentation
 
 from analysis.exports.nwb_source import Source
+from analysis.replay.recorded import body_parts_of
 from rig.devices.pose import columns_of
 
 SPEED = (
@@ -99,11 +100,11 @@ def add_frame_times(module: ProcessingModule, source: Source) -> None:
 
 def add_pose(module: ProcessingModule, source: Source, camera: Device, movie: ImageSeries | None) -> None:
     """Add the body parts, as the network found them."""
-    columns, settings, versions = source.session.columns, source.session.settings, source.session.versions
-    parts = [name.removesuffix("_likelihood") for name in columns if name.endswith("_likelihood")]
+    settings, versions = source.session.settings, source.session.versions
+    parts = body_parts_of(source.session)
     if not parts:
         return
-    skeleton = Skeleton(name="Skeleton", nodes=parts, edges=np.zeros((0, 2), np.uint8))
+    skeleton = Skeleton(name="Skeleton", nodes=list(parts), edges=np.zeros((0, 2), np.uint8))
     module.add(Skeletons(skeletons=[skeleton]))
     is_simulated = settings.get("pose") == "simulated"
     module.add(
