@@ -27,8 +27,18 @@ VENDORS = {
     "gi",
 }
 # What only analysis/ may need: a rig runs without them.
-OF_THE_ANALYSIS = {"matplotlib", "scipy", "jinja2", "pandas", "statsmodels"}
-OF_THE_ANALYSIS = {"matplotlib", "scipy", "jinja2", "pandas", "pynwb", "hdmf", "ndx_pose", "nwbinspector", "isal"}
+OF_THE_ANALYSIS = {
+    "hdmf",
+    "isal",
+    "jinja2",
+    "matplotlib",
+    "ndx_pose",
+    "nwbinspector",
+    "pandas",
+    "pynwb",
+    "scipy",
+    "statsmodels",
+}
 LONGEST_SCRIPT = 150  # lines: a script is read like a methods section
 LONGEST_LOOP = 40  # lines: the science of one frame fits on a screen
 

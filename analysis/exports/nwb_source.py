@@ -174,6 +174,8 @@ def source_of(session: Session, utc_offset: timedelta | None = None) -> Source:
     offset = session.metadata.utc_offset if session.metadata.utc_offset is not None else utc_offset
     source = Source(session, typed_settings(folder / "config.ini"), session.lab, subject_of(session), offset)
     refuse_impossible_times(source)
+    if source.pictures is not None and source.pictures.shape[-1] != 3:
+        raise SettingsError(f"{folder}: the frames are grey: there is no green and no blue, which NWB keeps apart here")
     return source
 
 
