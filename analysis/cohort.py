@@ -19,7 +19,7 @@ from rig.errors import RigError, SettingsError
 from rig.terminal import console
 
 if TYPE_CHECKING:
-    from analysis.cohort_table import Choices
+    from analysis.cohorts.table import Choices
 
 MISSING = "a cohort needs more Python packages ({error}); run 'make setup-analysis'"
 VALUES, POLICIES = ("performance", "rewards", "minmax", "latency"), ("complete", "zero", "paper")
@@ -65,8 +65,8 @@ def parser() -> argparse.ArgumentParser:
 
 def make(arguments: argparse.Namespace) -> list[str]:
     """Compute and write a cohort; return what the user is to read."""
-    from analysis.cohort_files import write_all
-    from analysis.cohort_make import all_files
+    from analysis.cohorts.files import write_all
+    from analysis.cohorts.make import all_files
 
     files, warnings = all_files(arguments, choices_of(arguments))
     return [*warnings, *(str(path) for path in write_all(arguments.out.expanduser(), files))]
@@ -80,7 +80,7 @@ def choices_of(arguments: argparse.Namespace) -> "Choices":
     SettingsError
         An option cannot be understood.
     """
-    from analysis.cohort_table import Choices
+    from analysis.cohorts.table import Choices
 
     if not 0 <= arguments.pseudo_count < float("inf"):
         raise SettingsError(f"--pseudo-count {arguments.pseudo_count}: it must be 0 or more")

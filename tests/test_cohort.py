@@ -22,12 +22,12 @@ import simulate_cohort
 from scipy import stats
 
 from analysis.cohort import change_day, choices_of, make, parser
-from analysis.cohort_files import as_json
-from analysis.cohort_make import compute
-from analysis.cohort_missing import cells_of, paper_cells
-from analysis.cohort_results import anova_row, parts_of, slopes
-from analysis.cohort_sessions import days_of
-from analysis.cohort_table import Choices, minmax, with_values
+from analysis.cohorts.files import as_json
+from analysis.cohorts.make import compute
+from analysis.cohorts.missing import cells_of, paper_cells
+from analysis.cohorts.results import anova_row, parts_of, slopes
+from analysis.cohorts.sessions import days_of
+from analysis.cohorts.table import Choices, minmax, with_values
 from analysis.outcomes import outcomes_of
 from analysis.session_summary import EDGES, summarize
 from analysis.stats.anova import rm_anova

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.cohort_table import Choices, Histogram
+from analysis.cohorts.table import Choices, Histogram
 from analysis.figures.spec import BLUE, GREEN, GREY, ORANGE, RED, grid
 from analysis.session_summary import EDGES
 

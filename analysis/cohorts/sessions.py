@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.cohort_table import Histogram
+from analysis.cohorts.table import Histogram
 from analysis.many import Where, for_each
 from analysis.session_summary import Summary, summarize
 from analysis.sessions import is_session, mice_of, sessions_of_mouse

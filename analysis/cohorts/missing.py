@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.cohort_table import RULES, Choices
+from analysis.cohorts.table import RULES, Choices
 from analysis.derived.learning import counted
 from analysis.stats.refused import Refused
 from rig.errors import SettingsError

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cohort_table import Cohort
+from analysis.cohorts.table import Cohort
 from analysis.stats.divergence import Means, kld, means
 from analysis.stats.refused import Refused, fields_of
 

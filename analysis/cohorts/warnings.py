@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cohort_missing import counted_mice, duplicates_of
-from analysis.cohort_results import ALL_DAYS
-from analysis.cohort_sessions import in_words
-from analysis.cohort_table import NO_GROUP, is_random, is_true
+from analysis.cohorts.missing import counted_mice, duplicates_of
+from analysis.cohorts.results import ALL_DAYS
+from analysis.cohorts.sessions import in_words
+from analysis.cohorts.table import NO_GROUP, is_random, is_true
 from analysis.derived.learning import counted
 
 FEW = 5  # mice in a group

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.cohort_divergence import divergences
-from analysis.cohort_missing import Cells, cells_of, check_policy, paper_cells
-from analysis.cohort_table import VALUES, Choices, Cohort
+from analysis.cohorts.divergence import divergences
+from analysis.cohorts.missing import Cells, cells_of, check_policy, paper_cells
+from analysis.cohorts.table import VALUES, Choices, Cohort
 from analysis.stats.anova import RmAnova, rm_anova
 from analysis.stats.mixed import METHOD, Mixed, interaction, mixed
 from analysis.stats.pairwise import (

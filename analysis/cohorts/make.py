@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cohort_checks import check_change, check_enough
-from analysis.cohort_files import files_of
-from analysis.cohort_missing import duplicates_of
-from analysis.cohort_page import page_of
-from analysis.cohort_results import results_of
-from analysis.cohort_sessions import collect
-from analysis.cohort_table import (
+from analysis.cohorts.checks import check_change, check_enough
+from analysis.cohorts.files import files_of
+from analysis.cohorts.missing import duplicates_of
+from analysis.cohorts.page import page_of
+from analysis.cohorts.results import results_of
+from analysis.cohorts.sessions import collect
+from analysis.cohorts.table import (
     Choices,
     Cohort,
     Histogram,
@@ -25,7 +25,7 @@ from analysis.cohort_table import (
     with_numbers,
     with_values,
 )
-from analysis.cohort_warnings import about_left_out, about_results, about_table
+from analysis.cohorts.warnings import about_left_out, about_results, about_table
 from analysis.many import Where
 from analysis.page import html_of
 from rig.files.versions import code_version

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis.cohort_table import EVERYONE, Choices
+from analysis.cohorts.table import EVERYONE, Choices
 from rig.errors import SettingsError
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cohort_missing import counted_mice
-from analysis.cohort_table import Choices, Cohort, days_in_words
+from analysis.cohorts.missing import counted_mice
+from analysis.cohorts.table import Choices, Cohort, days_in_words
 from analysis.derived.learning import counted
 from analysis.figures.cohort import LABELS, draw_change, draw_curves, draw_distributions, draw_signals
 from analysis.page import Cell, Page, Picture, Table, as_base64, new_drawing
