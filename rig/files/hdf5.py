@@ -19,8 +19,14 @@ FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError,
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path, is_known: bool = False) -> Iterator[h5py.File]:
     """Open a file for reading.
+
+    Parameters
+    ----------
+    path : Path
+    is_known : bool
+        It was looked through before; that takes longer than to read some frames.
 
     Raises
     ------
@@ -29,9 +35,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """
     try:
         try:
-            file = opened_once(path)
+            file = opened_once(path, is_known)
         except FAILURES:
-            file = opened_once(path)  # a running session may have grown while its header was read
+            file = opened_once(path, is_known)  # a running session may have grown while its header was read
     except FAILURES as error:
         raise SettingsError(f"{path} cannot be opened as HDF5 ({said_by(error)})") from None
     with file:
@@ -41,11 +47,12 @@ def opened(path: Path) -> Iterator[h5py.File]:
             raise SettingsError(f"{path} is damaged and cannot be read ({said_by(error)})") from None
 
 
-def opened_once(path: Path) -> h5py.File:
+def opened_once(path: Path, is_known: bool) -> h5py.File:
     """Open a file and look at everything in it; the caller closes it."""
     file = h5py.File(path, "r")
     try:
-        refuse_objects(path, file)
+        if not is_known:
+            refuse_objects(path, file)
     except BaseException:
         file.close()
         raise

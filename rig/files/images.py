@@ -44,7 +44,7 @@ class Images:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._is_known = path, False
         with self._open() as node:
             if node.ndim != 4 or node.shape[3] not in (1, 3) or node.dtype != np.uint8:
                 shape = ", ".join(str(size) for size in node.shape)
@@ -76,7 +76,8 @@ class Images:
     @contextlib.contextmanager
     def _open(self) -> Iterator[h5py.Dataset]:
         """Open /raw_images for a moment."""
-        with opened(self.path) as file:
+        with opened(self.path, self._is_known) as file:
+            self._is_known = True
             node = dataset(file, "raw_images")
             if node is None:
                 raise SettingsError(f"{self.path} has no /raw_images")
