@@ -10,7 +10,7 @@ import pytest
 from rig.disk import LARGEST_OF_FAT32, file_system, largest_file
 from rig.errors import SettingsError
 from rig.files.reader import read_session
-from rig.files.space import check_data_root, check_file_size, check_place, most_bytes_of_frames
+from rig.files.space import check_data_root, check_file_size, check_place, most_bytes_of_files
 from support.places import SHORT
 from support.processes import command
 from support.runner import finished, frames_of
@@ -82,7 +82,7 @@ def test_fat32_is_named(settings, tmp_path, mounted):
     mounted((tmp_path, "vfat"))
     check_data_root(settings(total_trials=1))
     long = settings(total_trials=1000)
-    assert most_bytes_of_frames(long) > LARGEST_OF_FAT32
+    assert max(most_bytes_of_files(long).values()) > LARGEST_OF_FAT32
     with pytest.raises(SettingsError, match=r"image_stream\.hdf5 may need .* GB, and FAT32.* allows 4\.29 GB"):
         check_file_size(long)
 

@@ -92,7 +92,7 @@ def test_a_file_that_is_no_model(tmp_path, content):
 def test_an_image_that_the_network_cannot_take_is_one_sentence():
     pose = open_onnx(dlc_resize=1)
     with pytest.raises(PoseError, match="ONNX Runtime found no pose"):
-        pose.get_pose(np.zeros((320, 640, 1), np.uint8))
+        pose.get_pose(np.zeros((320, 640, 4), np.uint8))
 
 
 def test_without_onnx_runtime_there_is_one_sentence(monkeypatch):

@@ -99,7 +99,7 @@ def test_lost_frames_are_listed(run, tmp_path):
 
 
 def test_a_drawn_mouse_has_a_limit_of_size(run):
-    done = run(settings=SHORT | {"resolution": "4096, 4096", "bregma": "2000, 2000"})
+    done = run(settings=SHORT | {"resolution": "4096, 4096", "bregma": "2000, 2000", "total_trials": "1"})
     assert done.returncode == 2
     assert "SimCameraStream draws at most" in done.stderr
     assert not run.data.exists()
