@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from types import TracebackType
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -196,7 +197,7 @@ class CameraFactory:
         is_linear: bool | None = getattr(self.camera, "is_linear", None)
         return is_linear
 
-    @property
+    @cached_property  # every frame is compared with it, and a recording is opened to find out
     def channels(self) -> int:
         """How many channels a pixel has: 3 for blue, green and red, 1 for grey."""
         return channels_of(self.camera)

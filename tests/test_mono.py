@@ -9,6 +9,7 @@ from analysis.frame_sample import sample_frames
 from CameraFactory import CameraFactory
 from OpenCVCameraStream import NO_COLOUR, OpenCVCameraStream
 from rig.commands.camera import report
+from rig.devices.frames import Frame
 from rig.devices.linearity import measure
 from rig.errors import CameraError, SettingsError
 from rig.files.finishing import finish
@@ -238,3 +239,21 @@ def test_a_file_of_grey_frames_reads_back_at_every_step(tmp_path, shape):
 def test_the_space_check_knows_grey():
     colours, grey = (bytes_of_a_frame(paw_settings(mono=mono))["image_stream.hdf5"] for mono in ("0", "1"))
     assert colours - grey == 2 * 320 * 160
+
+
+def test_a_driver_is_asked_only_once_for_its_channels():
+    """VideoStream opens its recording to find out: asked for every frame, a replay took six times as long."""
+    asked, numbers = [], iter(range(10))
+
+    class Counting:
+        channels = property(lambda self: asked.append(1) or 3)
+
+        def begin_session(self):
+            pass
+
+        def read(self):
+            return Frame(next(numbers), 0.0, 0.0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+
+    camera = CameraFactory(Counting(), (WIDTH, HEIGHT))
+    assert [camera.read().number for _ in range(10)] == list(range(10))
+    assert len(asked) == 1
