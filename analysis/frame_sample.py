@@ -10,13 +10,13 @@ import numpy as np
 
 from rig.devices.frames import in_colours
 from rig.files.reader import Images
+from rig.protocol.dff import BLUE, GREEN
 
 EVERY_S = 5.0
 MOST_BLOCKS = 300  # of longer sessions, fewer seconds are read
 BLOCK_S = 1.0
 BLUR_PX = 8.0  # light that changes slowly over the image says nothing about its place
 ECC_STEPS, ECC_PRECISION = 50, 1e-4
-BLUE, GREEN = 0, 1
 
 
 class FrameSample(NamedTuple):

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rig.protocol.dff import BLUE, GREEN
 from rig.settings.fields import Box
-
-BLUE, GREEN = 0, 1
 
 
 def site_traces(patches: Mapping[Box, np.ndarray], sites: Mapping[str, Box], n_history: int) -> np.ndarray:

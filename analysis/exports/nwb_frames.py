@@ -15,9 +15,9 @@ from pynwb.ophys import ImagingPlane, OnePhotonSeries, OpticalChannel
 
 from analysis.exports.nwb_source import Source
 from rig.files.reader import Images as Frames
+from rig.protocol.dff import BLUE, GREEN
 from rig.settings.clnf import ClnfSettings
 
-BLUE, GREEN = 0, 1
 CHUNK_FRAMES, CHUNK_PX = 240, 64  # 1 MB: a compromise between one ROI over time and one whole frame
 LEVEL = 2  # of ISA-L, as small as gzip 1; any other filter would need a plugin to be read
 SERIES = "OnePhotonSeries"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from analysis.evidence import Evidence
+from analysis.exports.stored_frames import refuse_unfinished
 from analysis.replay.recorded import typed_settings
 from rig.errors import SettingsError
 from rig.files.reader import Images, Session
@@ -167,8 +168,7 @@ def source_of(session: Session, utc_offset: timedelta | None = None) -> Source:
         It has not been finished, or lacks what no file can do without.
     """
     folder = session.folder
-    if session.was_cut_short:
-        raise SettingsError(f"{folder}: the session has not been finished; run python -m rig.commands.finish {folder}")
+    refuse_unfinished(session)
     if not len(session) or not {"frame", "time"} <= session.columns.keys():
         raise SettingsError(f"{folder}: VideoTimestamp.txt is missing, has no row, or does not say frame and time")
     offset = session.metadata.utc_offset if session.metadata.utc_offset is not None else utc_offset

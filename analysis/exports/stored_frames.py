@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.frame_sample import BLUE, GREEN
 from analysis.replay.recorded import body_parts_of
 from rig.errors import SettingsError
 from rig.files.reader import Images, Session
 from rig.files.rows import ROWS_FILE
+from rig.protocol.dff import BLUE, GREEN
 
 BYTES_AT_ONCE = 2**24
 

@@ -8,8 +8,8 @@ import numpy as np
 from analysis.csv_files import as_csv
 from analysis.exports.stored_frames import Clock, clock_of, cortex_of, frames_of_trials, refuse_unfinished, slices
 from analysis.exports.whole_files import folder_of, save_array, whole_files
-from analysis.frame_sample import BLUE, GREEN
 from rig.files.reader import TRIAL, Images, Session
+from rig.protocol.dff import BLUE, GREEN
 
 PIXEL = np.dtype("uint16")  # as from the cameras that wfield was made for: its decomposition takes any file for that
 BASELINE_FRAMES = 30  # of each trial, as many as wfield takes unless it is asked for others
