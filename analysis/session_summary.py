@@ -24,7 +24,7 @@ from rig.files.subject import SUBJECT_FILE, read_subject
 from rig.protocol.session_types import RULES
 from rig.settings.lab import Subject
 
-EDGES = {"ΔF/F": np.arange(-40, 41) * 0.005, "px/frame": np.arange(81) * 0.5}
+EDGES = {"ΔF/F": np.arange(-40, 41) * 0.005, "px/frame": np.arange(81) * 0.5, "mm/s": np.arange(81) * 10.0}
 """Of the histogram, by the unit of the signal."""
 THRESHOLDS = np.arange(200) * 0.001  # ΔF/F, of the curve whose area is `auc`
 

@@ -36,7 +36,9 @@ from analysis.stats.refused import Refused
 from rig.errors import SettingsError
 from rig.files.reader import read_session
 from support.places import ROOT
-from support.sessions import say_it_is_real
+from support.sessions import recorded, say_it_is_real
+
+__all__ = ["recorded"]
 
 EXACT = {"rel": 1e-12, "abs": 1e-14}
 
@@ -545,6 +547,13 @@ def test_a_session_is_summarized_by_itself(data_root):
     assert json.loads(json.dumps(found._asdict()))["row"]["mouse_id"] == "sim1"
     assert summarize(folder).left_out == "simulated"
     assert summarize(data_root).left_out.startswith("cannot be read")
+
+
+def test_a_speed_in_mm_has_a_histogram_of_its_own(recorded):
+    found = summarize(recorded("clmf", speed_unit="mm/s", speed_threshold="68"), with_simulated=True)
+    assert (found.left_out, found.unit) == ("", "mm/s")
+    assert 0 < np.count_nonzero(found.counts)
+    assert found.outside < sum(found.counts)
 
 
 def stats_area(rates):

@@ -617,3 +617,26 @@ def test_a_real_mouse(run, real_recording, tmp_path, opened):
     assert messages(path) == [{"check_single_row"} if is_lone else set()] * 2, said
     assert np.array_equal(nwb.acquisition["OnePhotonSeriesGreen"].data[:], images[..., 1].transpose(0, 2, 1))
     assert "A replay of a recording" in nwb.session_description
+
+
+def test_a_speed_in_mm_is_said_to_be(recorded, tmp_path, uninspected):
+    folder = shutil.copytree(
+        recorded("clmf", speed_unit="mm/s", speed_threshold="68"), tmp_path / "data" / "m_1" / "20260101000000"
+    )
+    prepare(folder, "clmf")
+    with h5py.File(exported(folder, out=tmp_path / "out")[0]) as file:
+        series = file["processing/behavior/BehavioralTimeSeries"]
+        assert {series[name]["data"].attrs["unit"] for name in ("FeedbackSignal", "Threshold")} == {"mm/s"}
+        assert "ppmm" not in series["FeedbackSignal"].attrs["description"]
+        assert np.nanmax(series["FeedbackSignal/data"][:]) == np.nanmax(read_session(folder).columns["cj_speed_mm_s"])
+
+
+def test_the_pose_names_what_found_it(recorded, tmp_path, uninspected):
+    folder = shutil.copytree(recorded("clmf"), tmp_path / "data" / "m_1" / "20260101000000")
+    prepare(folder, "clmf")
+    config = folder / "config.ini"
+    config.write_text(config.read_text().replace("pose = simulated", "pose = dlclive"))
+    change_attributes(folder, pose_runs_on="ONNX Runtime 1.2, CPUExecutionProvider")
+    with h5py.File(exported(folder, out=tmp_path / "out")[0]) as file:
+        software = file["processing/behavior/PoseEstimation/source_software"]
+        assert software.asstr()[()] == "ONNX Runtime 1.2, CPUExecutionProvider"

@@ -14,10 +14,11 @@ from analysis.exports.nwb_source import Source
 from analysis.replay.recorded import body_parts_of
 from rig.devices.pose import columns_of
 
-SPEED = (
-    "Speed of the control point. In mm/s it is this number times the frame rate, divided by the scale (ppmm, px/mm) of "
-    "the settings."
-)
+SPEED = {
+    "px/frame": "Speed of the control point. In mm/s it is this number times the frame rate, divided by the scale "
+    "(ppmm, px/mm) of the settings.",
+    "mm/s": "Speed of the control point.",
+}
 
 
 def add_dff(module: ProcessingModule, source: Source, rois: PlaneSegmentation, names: list[str]) -> None:
@@ -49,7 +50,7 @@ def dff_columns(source: Source, names: list[str]) -> list[str]:
 def add_behaviour(module: ProcessingModule, source: Source) -> None:
     """Add what the mouse was shown and did, a value for each row."""
     columns, settings = source.session.columns, source.settings
-    unit = "n.a." if source.is_cortex else "pixels/frame"
+    unit = "n.a." if source.is_cortex else settings.signal_unit.replace("px", "pixels")
     is_in_dff = source.is_cortex and not any(name.endswith("_dff") and name != "roi_dff" for name in columns)
     rows: list[tuple[str, str, str, str, Any]] = [
         ("Threshold", settings.threshold_column, unit, "Threshold used for this frame.", float),
@@ -58,7 +59,7 @@ def add_behaviour(module: ProcessingModule, source: Source) -> None:
         ("Licked", "lick", "n.a.", "Whether the spout was touched since the last frame.", bool),
     ]
     if not is_in_dff:
-        what = "Value of the rule, from the ΔF/F of its ROIs." if source.is_cortex else SPEED
+        what = "Value of the rule, from the ΔF/F of its ROIs." if source.is_cortex else SPEED[settings.signal_unit]
         rows.insert(0, ("FeedbackSignal", settings.signal_column, unit, what, float))
     holder = BehavioralTimeSeries(name="BehavioralTimeSeries")
     module.add(holder)
@@ -101,6 +102,7 @@ def add_frame_times(module: ProcessingModule, source: Source) -> None:
 def add_pose(module: ProcessingModule, source: Source, camera: Device, movie: ImageSeries | None) -> None:
     """Add the body parts, as the network found them."""
     settings, versions = source.session.settings, source.session.versions
+    runs_on = str(source.session.notes.get("pose_runs_on", ""))
     parts = body_parts_of(source.session)
     if not parts:
         return
@@ -114,8 +116,8 @@ def add_pose(module: ProcessingModule, source: Source, camera: Device, movie: Im
             pose_estimation_series=[pose_series(source, part) for part in parts],
             device=camera,
             scorer="simulated" if is_simulated else settings.get("dlc_model_path", "unknown").rpartition("/")[2],
-            source_software="CLoPy, simulated" if is_simulated else "DeepLabCut-Live",
-            source_software_version=versions.get("version_of_deeplabcut_live"),
+            source_software="CLoPy, simulated" if is_simulated else runs_on or "DeepLabCut-Live",
+            source_software_version=None if runs_on else versions.get("version_of_deeplabcut_live"),
             skeleton=skeleton,
             source_video=movie,
         )
