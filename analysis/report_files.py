@@ -8,8 +8,7 @@ from analysis.evidence import gather
 from analysis.mouse_page import REPORT, mouse_page, write_table
 from analysis.page import write_page
 from analysis.session_page import page_of, write_tables
-from analysis.sessions import is_session, sessions_of_mouse
-from rig.errors import SettingsError
+from analysis.sessions import folders_of
 
 
 def make(path: Path, tables: bool) -> list[Path]:
@@ -20,13 +19,7 @@ def make(path: Path, tables: bool) -> list[Path]:
     SettingsError
         There is no session.
     """
-    if path.is_file() or is_session(path):
-        return report_of_session(path, tables)
-    if not path.is_dir():
-        raise SettingsError(f"{path}: there is no such folder; name a session, or the folder of a mouse")
-    if not sessions_of_mouse(path):
-        raise SettingsError(f"{path}: there is no session here; name the folder of a session, or that of a mouse")
-    return report_of_mouse(path, tables)
+    return report_of_session(path, tables) if folders_of(path) == [path] else report_of_mouse(path, tables)
 
 
 def report_of_session(path: Path, tables: bool) -> list[Path]:

@@ -22,7 +22,7 @@ from analysis.sessions import LeftOut, folders_of, stands_in
 from analysis.sweep import Try, tries_of
 from analysis.what_if_picture import refuse_without_matplotlib, write_png
 from analysis.what_if_rows import CAVEAT, Row, table_of, write_rows
-from analysis.what_if_session import Tried, try_session
+from analysis.what_if_session import Tried, try_recorded, try_session
 from rig.ending import run
 from rig.errors import SettingsError
 from rig.terminal import console
@@ -48,7 +48,7 @@ def main() -> int:
     for each in recordings:
         for one in tries:
             each.settings(one.overrides)  # a mistake is found before the first is run
-    tried, failed = try_all([each.session.folder for each in recordings], tries, Where(args.jobs, args.scheduler))
+    tried, failed = try_all(recordings, tries, Where(args.jobs, args.scheduler))
     left_out += failed
     for line in [*(f"left out: {each.folder}: {each.reason}" for each in left_out), *(each.said for each in tried)]:
         console.print(line, soft_wrap=True)
@@ -120,20 +120,21 @@ def apart_from_real(recordings: Sequence[Recorded], named: Sequence[Path]) -> tu
     return kept, [LeftOut(each.session.folder, f"not a real session: {what[id(each)]}") for each in apart]
 
 
-def try_all(folders: Sequence[Path], tries: Sequence[Try], where: Where) -> tuple[list[Tried], list[LeftOut]]:
+def try_all(recordings: Sequence[Recorded], tries: Sequence[Try], where: Where) -> tuple[list[Tried], list[LeftOut]]:
     """Run all sessions; return what they gave, and those that failed."""
-    if len(folders) == 1:
-        return [try_one(folders[0], tries)], []
+    if len(recordings) == 1:
+        return [try_one(recordings[0], tries)], []
+    folders = [each.session.folder for each in recordings]
     results = for_each(partial(try_session, tries=tries), folders, where, "sessions")
     found = [each.value for each in results if each.value is not None]
     return found, [LeftOut(each.folder, each.reason) for each in results if each.reason]
 
 
-def try_one(folder: Path, tries: Sequence[Try]) -> Tried:
+def try_one(recorded: Recorded, tries: Sequence[Try]) -> Tried:
     """Run a session, and show how far it is."""
     with progress_bar(BarColumn(), TaskProgressColumn()) as bar:
-        task = bar.add_task(folder.name, total=1.0)
-        return try_session(folder, tries, lambda share: bar.update(task, completed=share))
+        task = bar.add_task(recorded.session.folder.name, total=1.0)
+        return try_recorded(recorded, tries, lambda share: bar.update(task, completed=share))
 
 
 def write_files(args: argparse.Namespace, rows: Sequence[Row]) -> None:

@@ -32,17 +32,21 @@ def nobody(share: float) -> None:
     """Show nobody how far it is."""
 
 
-def try_session(folder: Path, tries: Sequence[Try], progress: Callable[[float], None] = nobody) -> Tried:
+def try_session(folder: Path, tries: Sequence[Try]) -> Tried:
+    """Open a session, and do the same as `try_recorded`: a task of its own."""
+    return try_recorded(open_recorded(folder), tries)
+
+
+def try_recorded(recorded: Recorded, tries: Sequence[Try], progress: Callable[[float], None] = nobody) -> Tried:
     """Check a session with its own settings, then run it with the others.
 
     Parameters
     ----------
-    folder : Path
+    recorded : Recorded
     tries : sequence of Try
     progress : callable
         Is given the share that is done, 0 to 1.
     """
-    recorded = open_recorded(folder)
     session, own = recorded.session, recorded.settings({})
     wanted = [recorded.settings(one.overrides) for one in tries]
     boxes = [box for settings in (own, *wanted) for box in settings.light_boxes().values()]
