@@ -23,6 +23,7 @@ from analysis.exports.nwb_source import in_name
 from rig.devices.calibration import fit, save_calibration
 from rig.errors import RigError
 from rig.files.reader import read_session
+from rig.files.session_tables import PULSE
 from support.places import ROOT
 from support.runner import finished
 from support.sessions import KINDS, recorded
@@ -138,6 +139,14 @@ def add_events(folder, *events):
         added = [(captured_s[i], i, each[0].encode(), each[1], each[2].encode()) for i, each in enumerate(events)]
         del file["events"]
         file["events"] = np.concatenate([stored, np.array(added, stored.dtype)])
+
+
+def add_pulses(folder, *pulses):
+    """Let a session have had lines for other machines: (line, value, row of the frame it began with, length in s)."""
+    with h5py.File(folder / "image_stream.hdf5", "a") as file:
+        rose_s = file["frames"]["captured_s"]
+        rows = [(line, value, rose_s[row], rose_s[row] + lasts_s) for line, value, row, lasts_s in pulses]
+        file["sync"] = np.array(rows, PULSE)
 
 
 def add_movie(folder):
@@ -320,6 +329,17 @@ def test_releases_notes_pauses_troubles_and_the_calibration_are_kept(copy, opene
     assert np.allclose(troubles.timestamp, [5 / 15, 6 / 15])
     table = nwb.processing["misc"]["settings"].to_dataframe().set_index("key")
     assert float(table.value["valve_ul_per_s"]) == pytest.approx(line.ul_per_s)
+
+
+def test_pulses_for_other_machines_are_on_the_clock_of_the_frames(copy, opened):
+    folder = copy()
+    add_pulses(folder, ("frame", 0, 0, 0.005), ("barcode", 77, 6, 0.01), ("frame", 15, 15, 0.005))
+    path, said = exported(folder)
+    assert said == []
+    pulses = opened(path).events["SyncPulses"].to_dataframe()
+    assert pulses[["line", "value"]].to_numpy().tolist() == [["frame", 0], ["barcode", 77], ["frame", 15]]
+    assert np.allclose(pulses.timestamp, [0, 6 / 15, 1])
+    assert np.allclose(pulses.duration, [0.005, 0.01, 0.005])
 
 
 def test_times_that_are_not_regular_are_stored_once(copy, opened):

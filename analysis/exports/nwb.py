@@ -17,7 +17,7 @@ from analysis.exports.nwb_frames import add_frames, add_movie, fill, mean_images
 from analysis.exports.nwb_head import add_camera, new_file, settings_table
 from analysis.exports.nwb_signals import add_behaviour, add_dff, add_frame_times, add_pose, add_tone
 from analysis.exports.nwb_source import Source, in_name, missing_metadata, name_of, source_of
-from analysis.exports.nwb_tables import add_events, add_trials, segmentation
+from analysis.exports.nwb_tables import add_events, add_sync_pulses, add_trials, segmentation
 from analysis.exports.whole_files import whole_files
 from rig.errors import RigError, SettingsError
 from rig.files.reader import Session
@@ -109,6 +109,7 @@ def build(source: Source, movie: Path | None) -> NWBFile:
     misc.add(settings_table(source))
     add_trials(nwb, source)
     add_events(nwb, source)
+    add_sync_pulses(nwb, source)
     return nwb
 
 

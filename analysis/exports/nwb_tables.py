@@ -14,6 +14,7 @@ from pynwb.ophys import ImagingPlane, PlaneSegmentation
 from analysis.evidence import Missing
 from analysis.exports.nwb_source import Source
 from rig.devices.outputs import NAMES as OUTPUTS
+from rig.files.clocks import experiment_s
 from rig.files.reader import Event
 from rig.protocol.trials import FAIL, NONE, SUCCESS
 from rig.settings.clnf import ClnfSettings
@@ -188,11 +189,29 @@ def add_events(nwb: NWBFile, source: Source) -> None:
     add_table(nwb, source, "Notes", "Notes and pauses of who ran the session.", notes, what_columns(notes))
 
 
+def add_sync_pulses(nwb: NWBFile, source: Source) -> None:
+    """Add every pulse for other machines, on the clock of the frames: what their recordings are aligned by."""
+    pulses, frames = source.session.sync, source.session.frames
+    if not len(pulses) or not len(frames):
+        return
+    lengths_s = pulses["fell_s"] - pulses["rose_s"]
+    columns: Columns = {
+        "line": ("frame: a pulse per frame; trigger: the same on the trigger pin; barcode", pulses["line"].astype(str)),
+        "value": ("number of the frame, or the barcode that the pulse is a part of", pulses["value"]),
+        "duration": ("length of the pulse, s", lengths_s),
+    }
+    times_s = experiment_s(pulses["rose_s"], frames) - source.zero_s
+    add_events_table(nwb, "SyncPulses", "Pulses for other machines, as they were driven.", times_s, columns)
+
+
 def add_table(nwb: NWBFile, source: Source, name: str, what: str, events: Sequence[Event], columns: Columns) -> None:
     """Add a table of events, unless there is none."""
-    if not events:
-        return
-    times_s = [event.time_s - source.zero_s for event in events]
+    if events:
+        add_events_table(nwb, name, what, np.array([event.time_s for event in events]) - source.zero_s, columns)
+
+
+def add_events_table(nwb: NWBFile, name: str, what: str, times_s: np.ndarray, columns: Columns) -> None:
+    """Add a table of what happened at these times, s since the first frame."""
     made = [TimestampVectorData(name="timestamp", description="since the first frame, s", data=times_s)]
     for column, (about, values) in columns.items():
         kind = DurationVectorData if column == "duration" else VectorData
