@@ -296,9 +296,9 @@ def pose_rows() -> list[Row]:
         )
     ]
     for name, title, most_ms in (("onnx", "ONNX Runtime", 0.5), ("dlclive", "DeepLabCut-Live", 2)):
-        (median_ms, p99_ms), (pose_ms, _) = found[name]["loop_ms"], found[name]["get_pose_ms"]
-        measured = f"{median_ms:.2f}, p99 {p99_ms:.2f} ms; beyond get_pose {median_ms - pose_ms:.2f} ms"
-        good = median_ms - pose_ms <= most_ms
+        (median_ms, p99_ms), (rest_ms, rest_p99) = found[name]["loop_ms"], found[name]["rest_ms"]
+        measured = f"{median_ms:.2f}, p99 {p99_ms:.2f} ms; beyond get_pose {rest_ms:.2f}, p99 {rest_p99:.2f} ms"
+        good = rest_ms <= most_ms
         rows.append(Row(f"CLMF frame → valve, {title}", measured, f"beyond get_pose ≤ {most_ms:g} ms", good))
     return rows
 
