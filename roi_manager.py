@@ -51,8 +51,9 @@ class Rect:
         return self.x <= x < self.x + self.w and self.y <= y < self.y + self.h
 
     def crop(self, image: np.ndarray) -> np.ndarray:
-        """Return a view of the pixels inside, (h, w[, 3]) of an image (height, width[, 3])."""
-        return image[self.y : self.y + self.h, self.x : self.x + self.w]
+        """Return a view of the pixels inside, (h, w[, 3]) of an image (height, width[, 3]), as far as it reaches."""
+        bottom, right = max(0, self.y + self.h), max(0, self.x + self.w)  # a negative one would count from the far edge
+        return image[max(0, self.y) : bottom, max(0, self.x) : right]
 
     def place(self) -> tuple[int, ...]:
         """Return x, y, w, h, as config.ini keeps it."""
@@ -163,10 +164,13 @@ class Circle:
         """
         height, width = image.shape[:2]
         top, left = max(0, self.y - self.r), max(0, self.x - self.r)
-        square = image[top : self.y + self.r + 1, left : self.x + self.r + 1]
-        mask = disc(self.r)
+        bottom, right = min(height, self.y + self.r + 1), min(width, self.x + self.r + 1)
+        if top >= bottom or left >= right:
+            return image[:0, :0].reshape(1, 0, *image.shape[2:])  # nothing of it is in the image
+        square, mask = image[top:bottom, left:right], disc(self.r)
         if square.shape[:2] != mask.shape:  # it reaches over the edge
-            mask = mask[top - self.y + self.r :, left - self.x + self.r :][: height - top, : width - left]
+            above, beside = top - self.y + self.r, left - self.x + self.r
+            mask = mask[above : above + bottom - top, beside : beside + right - left]
         pixels: np.ndarray = square[mask][np.newaxis]
         return pixels
 

@@ -58,6 +58,15 @@ def test_rect_crops_and_contains():
     ]
 
 
+@given(x=st.integers(-90, 90), y=st.integers(-90, 90), size=st.integers(1, 30), is_circle=st.booleans())
+def test_what_lies_outside_the_image_is_left_out(x, y, size, is_circle):
+    image = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    roi = Circle("a", x, y, size) if is_circle else Rect("a", x, y, size, size + 2)
+    inside = [row * WIDTH + column for row in range(HEIGHT) for column in range(WIDTH) if roi.contains(column, row)]
+    assert roi.crop(image).ravel().tolist() == inside
+    assert roi.crop(np.zeros((HEIGHT, WIDTH, 3))).shape[-1] == 3
+
+
 def test_circle_crops_and_contains():
     image = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
     roi = Circle("a", x=10, y=20, r=3)
