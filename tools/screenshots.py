@@ -43,9 +43,11 @@ def xdotool(env: dict[str, str], *words: object) -> str:
     return subprocess.run(["xdotool", *map(str, words)], env=env, capture_output=True, text=True).stdout
 
 
-def find_window(env: dict[str, str], folder: str) -> str:
+def find_window(env: dict[str, str], folder: str, session: subprocess.Popen[bytes]) -> str:
     """Wait until the window of the session shows a picture; return its id."""
     while not (found := xdotool(env, "search", "--name", "Closed loop").split()) or not is_lit(folder):
+        if session.poll() is not None:
+            raise RuntimeError(f"the session ended with status {session.returncode} before its window showed")
         time.sleep(0.5)
     return found[0]
 
@@ -81,7 +83,7 @@ def photograph(
         for key, value in settings.items():
             options += ["--set", f"{key}={value}"]
         session = subprocess.Popen([python, script, *options], env=env, stdout=subprocess.DEVNULL)
-        window = find_window(env, folder)
+        window = find_window(env, folder, session)
         time.sleep(8)  # until there is a map, or a trace
         drag(env, window, *dragged)
         time.sleep(1)
