@@ -14,7 +14,7 @@ from rig.devices.camera_clock import CameraClock, FrameIds
 from rig.devices.exposure import must_fit
 from rig.devices.frames import Frame, FrameQueue
 from rig.errors import CameraError, SettingsError
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64

@@ -13,7 +13,8 @@ from rig.devices.frames import Frame
 from rig.devices.tone_player import Tone
 from rig.errors import CameraError, SettingsError
 from rig.protocol.tally import Tally
-from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.camera import CameraSettings
+from rig.settings.common import RigSettings
 from rig.settings.ini import to_strings
 
 

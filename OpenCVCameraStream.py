@@ -19,7 +19,7 @@ from rig.devices import v4l2
 from rig.devices.arrivals import Arrivals
 from rig.devices.frames import Counting, Frame, FrameQueue, Numbering
 from rig.errors import CameraError
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.settings.loading import from_strings
 from rig.terminal import console
 

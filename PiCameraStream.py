@@ -11,7 +11,7 @@ from rig.devices import tuning
 from rig.devices.exposure import must_fit
 from rig.devices.frames import Frame, FrameQueue, Numbering
 from rig.errors import CameraError
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64

@@ -16,7 +16,7 @@ from rig.devices.pacing import Pacer
 from rig.devices.tone_player import Tone
 from rig.errors import CameraError, SettingsError
 from rig.protocol.tally import Tally
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.settings.loading import from_strings
 
 MOST_PIXELS = 2**21  # the fields of noise take 200 bytes of memory for each

@@ -22,7 +22,7 @@ from rig.errors import CameraError, SettingsError
 from rig.files.matroska import is_lossless
 from rig.files.original import logged_rate
 from rig.files.reader import find_files, read_frames, read_session
-from rig.settings.common import HDF5_ENDINGS, CameraSettings
+from rig.settings.camera import HDF5_ENDINGS, CameraSettings
 from rig.settings.loading import from_strings
 from rig.terminal import console
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from rig.devices.frames import Frame, FrameQueue
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.settings.loading import from_strings
 
 QUEUE_FRAMES = 64

@@ -27,7 +27,7 @@ from rig.devices.onnx_pose import OnnxModel
 from rig.devices.pose import import_dlclive, run_on_one_thread
 from rig.ending import run
 from rig.errors import RigError
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.simulated.paws import Scene
 from rig.terminal import console
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rig.devices.pose import import_dlclive
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.simulated.paws import PARTS, PAWS, Part, Scene
 
 SIZE = 640, 320  # width, height px of the camera

@@ -1,7 +1,7 @@
 """What holds for the exposure of any camera."""
 
 from rig.errors import SettingsError
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 
 
 def must_fit(settings: CameraSettings) -> None:

@@ -4,7 +4,7 @@ import cv2
 
 from rig.devices.exposure import must_fit
 from rig.errors import CameraError
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 
 BACKEND = "V4L2"
 LACKING = -1  # what OpenCV gives for a control that the camera does not have

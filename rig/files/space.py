@@ -13,7 +13,8 @@ from rig.files.ledger import check_ledger
 from rig.files.log import PUBLISH_EVERY_S, SYNCS_IN_A_ROW
 from rig.files.reader import read_frames
 from rig.files.summary import check_summary
-from rig.settings.common import HDF5_ENDINGS, RigSettings
+from rig.settings.camera import HDF5_ENDINGS
+from rig.settings.common import RigSettings
 
 BYTES_OF_A_ROW = 500  # in VideoTimestamp.txt, /frames and /events together
 MOVIE_SHARES = {"h264": 0.15, "ffv1": 0.75}  # of the raw frames; noise hardly compresses

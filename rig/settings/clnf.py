@@ -11,7 +11,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from typing_extensions import Self
 
-from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.camera import CameraSettings
+from rig.settings.common import RigSettings
 from rig.settings.fields import CORTEX, TRIALS, NamesOrNone, Outline, Place, Site, Sites, SizeInMm, setting
 from rig.settings.head import LARGEST_ANGLE, Head, in_words
 from rig.settings.sentences import nearest

@@ -15,7 +15,8 @@ from configupdater import ConfigUpdater
 from helper import one_percent
 from rig.disk import replace_file
 from rig.errors import SettingsError
-from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.camera import CameraSettings
+from rig.settings.common import RigSettings
 from rig.settings.fields import check_path
 from rig.settings.sentences import nearest
 

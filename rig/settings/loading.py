@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from rig.errors import SettingsError
 from rig.settings import original
+from rig.settings.camera import CameraSettings
 from rig.settings.clmf import CIRCLES, ClmfSettings
-from rig.settings.common import CameraSettings, RigSettings
+from rig.settings.common import RigSettings
 from rig.settings.fields import ROOT
 from rig.settings.ini import MAY_HAVE_LINES, named_section, own_settings, read_section
 from rig.settings.one_roi import OneRoiSettings

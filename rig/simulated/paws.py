@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rig.settings.common import CameraSettings
+from rig.settings.camera import CameraSettings
 from rig.settings.loading import from_strings
 
 PARTS = ("fl_l", "fl_r", "nose")

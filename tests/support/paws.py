@@ -1,7 +1,7 @@
 """The settings of CLMF, and what a drawn mouse shows."""
 
+from rig.settings.camera import CameraSettings
 from rig.settings.clmf import ClmfSettings
-from rig.settings.common import CameraSettings
 from rig.settings.loading import load
 from rig.simulated.paws import Scene
 from support.places import ROOT, SPEED_SECTION
