@@ -20,6 +20,7 @@ from rig.files.about import About
 from rig.files.log import SessionLog
 from rig.files.session_tables import EVENT
 from rig.files.subject import SUBJECT_FILE, lines_of
+from rig.protocol.chance import against_chance, in_words
 from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
 from rig.screen.status_line import StatusLine
 from rig.screen.window import Mark
@@ -183,6 +184,9 @@ class Books:
         self._was_licked = self._was_licked or act.licked
         self._camera_watch.see(act.frame)
         self._count(step)
+        if act.is_fresh:
+            counts = not (step.paused or step.idle)
+            self._rig.tally.chance.see(act.frame.time_s, step.trial, step.crossed, counts)
         self._log.write(act.frame, act.columns() | values, act.age_s, act.acted_s)
         self._heed_wishes()
         self._show(act, values)
@@ -195,6 +199,8 @@ class Books:
             self.notes["stalls_s"] = ", ".join(f"{seconds:.1f}" for seconds in self._rig.stalls)
         if missed := self._rig.trials.missed_rewards:
             self.notes["missed_random_rewards"] = missed
+        if said := in_words(against_chance(self._rig.tally.chance.blocks)):
+            self.notes["chance"] = said
         rewards, has_sensor = self._rig.tally.rewards, self._rig.options.settings.lick != "none"
         if has_sensor and not self._was_licked and rewards >= REWARDS_WITHOUT_LICK:
             self.notes["licks"] = f"none, although {rewards} rewards were given: check the lick sensor"
@@ -287,6 +293,8 @@ class Books:
             "time left": f"at most {clock(left_s)}",
             "mouse": rig.options.mouse_id,
         }
+        if chance := tally.chance.describe():
+            lines["crossings"] = chance
         if rig.options.simulated:
             lines["simulated"] = ", ".join(rig.options.simulated)
         if self._trouble:

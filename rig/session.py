@@ -20,6 +20,7 @@ from rig.files.places import PLACES_FILE, change_of, update_places
 from rig.files.report import make_reports, say_commands
 from rig.files.rows import ROWS_FILE
 from rig.options import Options
+from rig.protocol.chance import Chance
 from rig.protocol.tally import Tally
 from rig.protocol.trials import FAIL, SUCCESS, Course, Step
 from rig.screen.drawing import save_picture
@@ -202,7 +203,7 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
     RigError
         A device is missing or fails, in a sentence.
     """
-    settings, events, tally = options.settings, Events(), Tally()
+    settings, events, tally = options.settings, Events(), Tally(chance=Chance(options.settings.quiet_s()))
     summaries: list[tuple[Mapping[str, str], Mapping[str, object]]] = []
     with (
         ExitStack() as at_the_end,

@@ -1,6 +1,7 @@
 """The summary: the results of a session, as a row of a CSV file below data_root."""
 
 import csv
+import math
 from array import array
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +13,7 @@ import numpy as np
 from rig.devices.water import Water
 from rig.errors import SettingsError
 from rig.files.about import About
+from rig.protocol.chance import Chance, against_chance
 from rig.protocol.tally import Tally
 from rig.settings.common import RigSettings
 from rig.settings.ini import to_strings
@@ -86,6 +88,7 @@ def summarize(
         rewards=str(tally.rewards),
         fails=str(tally.fails),
         success_rate="" if rate is None else f"{rate:.3f}",
+        **chance_values(tally.chance),
         frames=str(tally.frames),
         lost_frames=str(tally.lost),
         unsaved_frames=str(tally.unsaved),
@@ -102,6 +105,20 @@ def summarize(
         ended_by=ended_by,
     )
     return to_strings(settings) | settings.further_values() | values._asdict()
+
+
+def chance_values(chance: Chance) -> dict[str, str]:
+    """Return how crossings in trials compare with those in rests, as text; '' for what is not known."""
+    found = against_chance(chance.blocks)
+    known = not math.isnan(found.ratio)
+    numbers = {
+        "crossings_per_min": found.trial_per_min,
+        "chance_per_min": found.rest_per_min,
+        "chance_ratio": found.ratio,
+        "chance_low": found.low if known else math.nan,
+        "chance_high": found.high if known else math.nan,
+    }
+    return {name: "" if math.isnan(number) else f"{number:.2f}" for name, number in numbers.items()}
 
 
 def add_summary_row(settings: RigSettings, about: About, values: Mapping[str, Any]) -> None:

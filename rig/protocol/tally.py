@@ -1,6 +1,8 @@
 """The counts of a session; each is counted in one place and read by everybody."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from rig.protocol.chance import Chance
 
 
 @dataclass
@@ -17,6 +19,8 @@ class Tally:
         Frames handed over to be stored, and frames that the disk was too slow for.
     lost, stale : int
         Frames that the camera or the loop lost, and frames on which the decision came too late.
+    chance : Chance
+        Crossings in trials and in rests.
     """
 
     trials: int = 0
@@ -27,6 +31,7 @@ class Tally:
     unsaved: int = 0
     lost: int = 0
     stale: int = 0
+    chance: Chance = field(default_factory=Chance)
 
     @property
     def success_rate(self) -> float | None:

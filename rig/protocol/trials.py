@@ -74,6 +74,10 @@ class Step(NamedTuple):
         The session pauses: the rest stands still.
     time_s : float
         The clock of the trials: the time of the frames without the pauses, s.
+    crossed : bool
+        What the protocol was given: the signal is above the threshold.
+    idle : bool
+        The rest is over, and no trial has begun: it waits, or the session records its dark tail.
     """
 
     trial: int = 0
@@ -84,6 +88,8 @@ class Step(NamedTuple):
     goes_dark: bool = False
     paused: bool = False
     time_s: float = 0.0
+    crossed: bool = False
+    idle: bool = False
 
 
 class Course(Protocol):
@@ -175,8 +181,9 @@ class Trials:
         if self._since_s is None:
             self._since_s = now_s
         if paused:
-            return Step(paused=True, time_s=now_s)
-        step = self._protocol(now_s, self._since_s, crossed and may_pay, may_start)._replace(time_s=now_s)
+            return Step(paused=True, time_s=now_s, crossed=crossed)
+        step = self._protocol(now_s, self._since_s, crossed and may_pay, may_start)
+        step = step._replace(time_s=now_s, crossed=crossed, idle=self._waits or self._is_dark)
         if step.outcome == NONE and not self._is_dark and may_pay and self._free_water.due(now_s):
             return step._replace(water=True)
         return step

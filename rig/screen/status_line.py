@@ -82,6 +82,7 @@ class StatusLine:
             state,
             f"rewards {tally.rewards}",
             f"success {success}",
+            *filter(None, [tally.chance.describe()]),
             f"{self._unit} {signal:.3f} / {threshold:.3f}",
             f"{self._fps:.1f} fps",
             f"{tally.lost} lost, {tally.stale} late",

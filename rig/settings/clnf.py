@@ -83,6 +83,10 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Return how many frames the ΔF/F baseline spans."""
         return max(1, round(self.dff_history * self.framerate))
 
+    def quiet_s(self) -> float:
+        """Return how long a transient lowers the ΔF/F after it, s: as long as it is part of the baseline."""
+        return self.dff_history
+
     @classmethod
     def placeable(cls, values: Mapping[str, str]) -> set[str]:
         """Return the sites of seeds_mm, and the ROIs that the experiment and own_rois name."""

@@ -8,6 +8,7 @@ from typing_extensions import Self
 
 from helper import SessionType
 from rig.protocol.adaptive import Staircase
+from rig.protocol.chance import QUIET_S
 from rig.protocol.session_types import RULES
 from rig.protocol.trials import Plan
 from rig.settings import original
@@ -284,6 +285,10 @@ class RigSettings(CameraSettings):
     def has_hdf5_frames(self) -> bool:
         """Return whether the HDF5 file holds the frames, and not only a movie."""
         return self.store != "movie"
+
+    def quiet_s(self) -> float:
+        """Return how long the signal must have been quiet before a crossing counts in `rig.protocol.chance`, s."""
+        return QUIET_S
 
     def max_frame_age_s(self) -> float:
         """Return how old a frame may be when it is decided on, s."""

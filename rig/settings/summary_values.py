@@ -16,6 +16,10 @@ class SummaryValues(NamedTuple):
         From the first to the last frame, s; frames per second.
     session_type, ended_by : str
     trials, rewards, fails, success_rate : str
+    crossings_per_min, chance_per_min : str
+        Crossings of a quiet signal in trials and in rests; '' where no time counts.
+    chance_ratio, chance_low, chance_high : str
+        The first over the second, and its 95 % interval; '' where it is not known, inf without a crossing in rests.
     frames, lost_frames, unsaved_frames, stale_frames : str
         Stored, lost by camera or loop, not stored by a slow disk, decided too late.
     linear : str
@@ -42,6 +46,11 @@ class SummaryValues(NamedTuple):
     rewards: str
     fails: str
     success_rate: str
+    crossings_per_min: str
+    chance_per_min: str
+    chance_ratio: str
+    chance_low: str
+    chance_high: str
     frames: str
     lost_frames: str
     unsaved_frames: str
