@@ -6,43 +6,12 @@ import numpy as np
 from rich.table import Table
 
 from rig.files.reader import read_session
+from rig.protocol.crossings import LARGEST, STEP, Auto, crossings_per_min, threshold_for
+from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
 from rig.terminal import console
 
-STEP = 0.001  # of thresholds, in the unit of the signal
 ROWS = 12
-LARGEST = 9.99  # a setting of 10 is refused
-
-
-def crossings_per_min(signal: np.ndarray, thresholds: np.ndarray, minutes: float) -> np.ndarray:
-    """Return how often the signal rises above each threshold.
-
-    Parameters
-    ----------
-    signal : array (n,)
-        In order of time.
-    thresholds : array (m,)
-    minutes : float
-        How long the signal lasts.
-
-    Returns
-    -------
-    array (m,)
-        Upward crossings per minute: from at most the threshold in one frame to above it in the next.
-    """
-    rises = signal[1:] > signal[:-1]
-    starts, ends = np.sort(signal[:-1][rises]), np.sort(signal[1:][rises])
-    # A rise crosses every threshold from its start up to just below its end.
-    crossed = np.searchsorted(starts, thresholds, "right") - np.searchsorted(ends, thresholds, "right")
-    return crossed / minutes
-
-
-def threshold_for(signal: np.ndarray, rate_per_min: float, minutes: float) -> float | None:
-    """Return the highest threshold, in steps of 0.001, that is crossed at least this often; None if none is."""
-    highest = np.clip(signal.max(), STEP, LARGEST)
-    thresholds = np.arange(1, int(highest / STEP) + 1) * STEP
-    often_enough = thresholds[crossings_per_min(signal, thresholds, minutes) >= rate_per_min]
-    return round(float(often_enough[-1]), 3) if len(often_enough) else None
 
 
 def print_baseline(folder: Path, cfg: RigSettings, rate_per_min: float) -> None:
@@ -75,3 +44,6 @@ def print_baseline(folder: Path, cfg: RigSettings, rate_per_min: float) -> None:
     else:
         advice = f"Crossed {rate}: write into config.ini, [{cfg.section}]\n{cfg.threshold_setting} = {chosen:g}"
     console.print(advice, soft_wrap=True)
+    if isinstance(cfg, ClnfSettings):
+        auto = f"{cfg.threshold_setting} = {Auto(rate_per_min)}"
+        console.print(f"With {auto} each session takes it from the baseline of its day.", soft_wrap=True)

@@ -150,6 +150,8 @@ class Books:
         self.notes, self.folder = log.notes, log.folder
         if rig.tone.device:
             self.notes["tone_device"] = rig.tone.device
+        if rig.options.threshold_from:
+            self.notes[f"{rig.options.settings.threshold_setting}_from"] = rig.options.threshold_from
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
         measured = {roi.name for roi in rig.options.settings.light_rois()}
         self._measured = [roi for roi in rois if roi.name in measured]

@@ -14,6 +14,7 @@ from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
 from rig.errors import LogError, SettingsError
 from rig.files.about import Script, running_script
+from rig.files.auto_threshold import with_threshold
 from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
 from rig.files.places import PLACES_FILE, with_places_of
@@ -88,6 +89,8 @@ class Options(NamedTuple, Generic[S_co]):
         As it is run.
     lab : Lab
         What [lab] of the configuration says.
+    threshold_from : str
+        The baseline that the threshold comes from, in words; '' where it was given as a number.
     """
 
     settings: S_co
@@ -106,6 +109,7 @@ class Options(NamedTuple, Generic[S_co]):
     replay_of: str = ""
     script: Script | None = None
     lab: Lab = Lab()
+    threshold_from: str = ""
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -180,7 +184,9 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         ask_everything(settings, config, mouse_id)
     read_subject(settings.data_root / mouse_id / SUBJECT_FILE)  # what is wrong there is said before the session
     options = Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config))
-    return options._replace(settings=at_places_of(settings, mouse_id, overrides.keys(), args.no_window))
+    settings = at_places_of(settings, mouse_id, overrides.keys(), args.no_window)
+    settings, threshold_from = with_threshold(settings, mouse_id, "camera" in simulated, args.baseline is not None)
+    return options._replace(settings=settings, threshold_from=threshold_from)
 
 
 def replayed(settings: RigSettings) -> str:

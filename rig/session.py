@@ -16,6 +16,7 @@ from rig.devices.water import Water
 from rig.ending import signals
 from rig.errors import NoSession
 from rig.events import PAUSE_ASKED, PAUSE_ENDS, Events
+from rig.files.auto_threshold import after_the_preview
 from rig.files.places import PLACES_FILE, change_of, update_places
 from rig.files.report import make_reports, say_commands
 from rig.files.rows import ROWS_FILE
@@ -274,7 +275,8 @@ def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> list[Any]:
     if not starts:
         raise NoSession("The window was closed: no session.")
     keep_changes(options, editor.settings)
-    rig.options = options._replace(settings=editor.settings)
+    threshold_from = after_the_preview(options.threshold_from, options.settings, editor.settings)
+    rig.options = options._replace(settings=editor.settings, threshold_from=threshold_from)
     placed = {roi.name: roi for roi in editor.rois()}
     return [placed[roi.name] for roi in rois]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import helper as clh
-from rig.baseline import crossings_per_min, threshold_for
+from rig.protocol.crossings import crossings_per_min, threshold_for
 from support.checks import check_protocol, check_rois
 from support.places import SCRIPT, SHORT, TWO_ROI_SCRIPT
 from support.runner import finished

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rig.baseline import crossings_per_min
+from rig.protocol.crossings import crossings_per_min
 
 N_THRESHOLDS = 120
 

@@ -13,6 +13,7 @@ from rig.devices.pose import columns_of
 from rig.errors import SettingsError
 from rig.files.reader import STREAM_FILE, Session, read_session
 from rig.files.rows import ROWS_FILE
+from rig.protocol.crossings import Auto
 from rig.settings.common import RigSettings
 from rig.settings.fields import CAMERA, COMPUTER, FILES, LICK, PINS, Box
 from rig.settings.loading import experiment_of, load
@@ -82,7 +83,9 @@ class Recorded:
         for key in overrides:
             refuse_what_was_recorded(self.model, key)
         in_memory = {key: value for key, value in IN_MEMORY.items() if key in self.model.model_fields}
-        return load(self.model, self.session.folder / "config.ini", self.section, in_memory | dict(overrides))[0]
+        settings = load(self.model, self.session.folder / "config.ini", self.section, in_memory | dict(overrides))[0]
+        refuse_auto(settings)
+        return settings
 
     def licks(self) -> np.ndarray:
         """Return for each row whether the spout was touched."""
@@ -207,6 +210,15 @@ def typed_settings(config: Path) -> RigSettings:
     model = experiment_of(config, section)
     in_memory = {key: value for key, value in IN_MEMORY.items() if key in model.model_fields}
     return load(model, config, section, in_memory)[0]
+
+
+def refuse_auto(settings: RigSettings) -> None:
+    """Raise SettingsError for a threshold that only the start of a session can find."""
+    value = getattr(settings, settings.threshold_setting)
+    if isinstance(value, Auto):
+        raise SettingsError(
+            f"{settings.threshold_setting} = {value}: this is for the start of a session; give a number"
+        )
 
 
 def refuse_what_was_recorded(model: type[RigSettings], key: str) -> None:

@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rig.protocol.resampling import LEVEL, limits, resampled
+
 QUIET_S = 2.0
 """How long a signal without a memory of its own must have been quiet."""
 LONGEST_STEP_S = 0.5  # between two frames; nobody knows what the signal did in a longer one
 FEWEST = 3  # crossings in rests, before a ratio is shown while the session runs
-LEVEL = 0.95
-RESAMPLED = 2000  # times
-SEED = 0
 
 TRIAL_CROSSINGS, TRIAL_S, REST_CROSSINGS, REST_S = range(4)
 """The columns of `Chance.blocks`."""
@@ -138,7 +137,7 @@ def bootstrap(blocks: np.ndarray) -> tuple[float, float]:
     above, below = crossings * rest_s, rest_crossings * trial_s
     ratios = np.divide(above, below, out=np.full(len(above), np.inf), where=below > 0)
     is_unknown = (above == 0) & (below == 0)
-    return quantile(np.where(is_unknown, 0.0, ratios), (1 - LEVEL) / 2), quantile(ratios, (1 + LEVEL) / 2)
+    return limits(np.where(is_unknown, 0.0, ratios), ratios)
 
 
 def rate_interval(blocks: np.ndarray, crossings: int) -> tuple[float, float]:
@@ -154,21 +153,7 @@ def rate_interval(blocks: np.ndarray, crossings: int) -> tuple[float, float]:
     drawn = drawn[drawn[:, crossings + 1] > 0]
     if not len(drawn):
         return math.nan, math.nan
-    rates = drawn[:, crossings] / drawn[:, crossings + 1] * 60
-    return quantile(rates, (1 - LEVEL) / 2), quantile(rates, (1 + LEVEL) / 2)
-
-
-def resampled(blocks: np.ndarray) -> np.ndarray:
-    """Return the sums of blocks that were drawn anew, (RESAMPLED, n_columns)."""
-    n = len(blocks)
-    times_drawn = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), RESAMPLED)
-    sums: np.ndarray = times_drawn @ blocks
-    return sums
-
-
-def quantile(values: np.ndarray, share: float) -> float:
-    """Return the value below which this share lies; values may be infinite."""
-    return float(np.sort(values)[round(share * (len(values) - 1))])
+    return limits(drawn[:, crossings] / drawn[:, crossings + 1] * 60)
 
 
 def exact_interval(crossings: int, trial_s: float, rest_crossings: int, rest_s: float) -> tuple[float, float]:

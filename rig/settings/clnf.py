@@ -13,7 +13,18 @@ from typing_extensions import Self
 
 from rig.settings.camera import CameraSettings
 from rig.settings.common import RigSettings
-from rig.settings.fields import CORTEX, TRIALS, NamesOrNone, Outline, Place, Site, Sites, SizeInMm, setting
+from rig.settings.fields import (
+    CORTEX,
+    TRIALS,
+    DffThreshold,
+    NamesOrNone,
+    Outline,
+    Place,
+    Site,
+    Sites,
+    SizeInMm,
+    setting,
+)
 from rig.settings.head import LARGEST_ANGLE, Head, in_words
 from rig.settings.sentences import nearest
 from rig.settings.sites import STANDARD_SITES_MM
@@ -72,7 +83,11 @@ class ClnfSettings(RigSettings, CortexSettings):
     own_rois: NamesOrNone = setting(
         CORTEX, "names of ROIs of your own, which are no sites; each has a line with its place", "names", ()
     )
-    reward_threshold: float = setting(TRIALS, "a signal above it is a success", "ΔF/F", gt=0, lt=10)
+    reward_threshold: DffThreshold = setting(
+        TRIALS,
+        "a signal above it is a success; with auto:2 the one that the baseline of the day crosses twice per minute",
+        "ΔF/F, auto:RATE",
+    )
     spontaneous_rate: float = setting(
         TRIALS, "--baseline: suggest the threshold that is crossed this often", "1/min", 2.0, gt=0
     )

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import ValidatorFunctionWrapHandler as Otherwise
 
 from rig.protocol.adaptive import Staircase
+from rig.protocol.crossings import Auto
 
 ROOT = Path(__file__).resolve().parents[2]
 """The top folder of the code."""
@@ -132,6 +133,29 @@ def write_adaptive(value: bool | Staircase) -> bool | str:
 
 Adaptive = Annotated[bool, WrapValidator(read_adaptive), PlainSerializer(write_adaptive)]
 """0, 1 or staircase:TARGET; then it is a Staircase, although pydantic checks it as a bool."""
+
+
+def read_auto(value: object, otherwise: Otherwise) -> object:
+    """Turn 'auto:2' into an Auto; anything else is a number."""
+    if isinstance(value, Auto):
+        return value
+    word, _, rate = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if word.strip().lower() != "auto":
+        return otherwise(value)
+    try:
+        per_min = float(rate)
+    except ValueError:
+        raise ValueError("auto needs the crossings per minute, as in auto:2") from None
+    return Auto(per_min)
+
+
+def write_auto(value: float | Auto) -> float | str:
+    """Return what stands in config.ini."""
+    return str(value) if isinstance(value, Auto) else value
+
+
+DffThreshold = Annotated[float, Field(gt=0, lt=10), WrapValidator(read_auto), PlainSerializer(write_auto)]
+"""A number, or auto:RATE; then it is an Auto until the mouse is known, although pydantic checks it as a float."""
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = Annotated[tuple[int, int, int, int], BeforeValidator(split_commas)]
