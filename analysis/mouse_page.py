@@ -11,18 +11,22 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.chance_numbers import against_chance_in
+from analysis.chance_numbers import numbers_of as chance_of_day
 from analysis.csv_files import write_csv
 from analysis.derived.learning import counted
 from analysis.evidence import Evidence, gather
+from analysis.figures.chance import OVER_DAYS, draw_days
 from analysis.figures.spec import BLUE, GREEN, GREY, ORANGE, RED, grid
 from analysis.outcomes import Outcomes, minutes_of, outcomes_of, reward_ul, rewards_of
 from analysis.page import Cell, Page, Picture, Table, as_base64, new_drawing
 from analysis.sessions import LeftOut, sessions_of_mouse, stands_in
 from rig.errors import SettingsError
+from rig.protocol.chance import Against
 
 COLUMNS = (
     "day", "session", "trials", "success rate", "median latency (s)", "last threshold", "rewards", "water (µl)",
-    "weight (g)", "minutes",
+    "weight (g)", "minutes", "times chance", "95 % interval",
 )  # fmt: skip
 REPORT = "report.html"
 
@@ -41,6 +45,8 @@ class Day(NamedTuple):
     minutes : float
     weight_g : float
         NaN where none was noted.
+    chance : Against
+        Crossings in trials against those in rests.
     """
 
     day: date
@@ -50,6 +56,7 @@ class Day(NamedTuple):
     water_ul: float
     minutes: float
     weight_g: float
+    chance: Against
 
 
 def days_of(folder: Path) -> tuple[list[Day], list[LeftOut]]:
@@ -96,7 +103,16 @@ def day_of(evidence: Evidence) -> Day:
     assert day is not None
     water = np.nan if ul is None else rewards * ul
     weight = session.weights_g.get(day, np.nan)
-    return Day(day, session.folder, outcomes_of(session), rewards, water, minutes_of(session), weight)
+    return Day(
+        day,
+        session.folder,
+        outcomes_of(session),
+        rewards,
+        water,
+        minutes_of(session),
+        weight,
+        against_chance_in(evidence),
+    )
 
 
 def by_day(days: Sequence[Day]) -> list[Day | date]:
@@ -132,7 +148,7 @@ def mouse_page(folder: Path) -> tuple[Page, list[Day]]:
         ],
         said=in_words(days),
         checks=(),
-        figures=[curve_of(days)],
+        figures=[curve_of(days), chance_of_days(days)],
         tables=[table_of(days, folder)],
         footer=str(folder),
     )
@@ -176,6 +192,15 @@ def curve_of(days: Sequence[Day]) -> Picture:
         "together with the weight: a mouse that is not well. Days without a session stay empty."
     )
     return Picture("curve", "Learning curve", reads, as_base64(drawing))
+
+
+def chance_of_days(days: Sequence[Day]) -> Picture:
+    """Draw how each session compares with chance."""
+    if not any(each.chance.low > 0 or np.isfinite(each.chance.high) for each in days):
+        return Picture("chance", "Trials against chance", OVER_DAYS, missing="no rest was long enough")
+    drawing = new_drawing(2.6)
+    draw_days(drawing, [(each.day - days[0].day).days + 1 for each in days], [each.chance for each in days])
+    return Picture("chance", "Trials against chance", OVER_DAYS, as_base64(drawing))
 
 
 def draw_curves(drawing: Figure, days: Sequence[int], series: dict[str, tuple[list[float], str]]) -> None:
@@ -229,7 +254,8 @@ def numbers_of(each: Day) -> list[str]:
         (each.weight_g, "{:.1f}"),
         (each.minutes, "{:.1f}"),
     )
-    return ["" if np.isnan(value) else form.format(value) for value, form in forms]
+    texts = ["" if np.isnan(value) else form.format(value) for value, form in forms]
+    return [*texts, *chance_of_day(each.chance)]
 
 
 def write_table(folder: Path, days: Sequence[Day]) -> Path:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.chance_numbers import against_chance_in, chance_number, chance_tables
 from analysis.checks import BAD, FAIR, Check, all_checks
 from analysis.csv_files import exact, write_csv
 from analysis.derived.learning import counted, in_words
 from analysis.evidence import Evidence, Missing
+from analysis.figures.chance import CHANCE
 from analysis.figures.cortex import CORRELATION, IMAGE, MAPS
 from analysis.figures.course import LEARNING, OVERVIEW, REWARDS, TRIALS
 from analysis.figures.feedback import LICKS, THRESHOLDS, TONES
@@ -21,7 +23,7 @@ from analysis.sessions import stands_in
 from rig.protocol.session_types import RULES
 from rig.settings.clmf import ClmfSettings
 
-OF_ALL = (OVERVIEW, TRIALS, REWARDS, LEARNING, THRESHOLDS, TONES, LICKS)
+OF_ALL = (OVERVIEW, TRIALS, REWARDS, LEARNING, THRESHOLDS, CHANCE, TONES, LICKS)
 OF_THE_RIG = (STABILITY, TIMING)
 CORTEX, PAW = (IMAGE, MAPS, CORRELATION), (PATH, TRACKING, LEFT_RIGHT)
 TRIAL_COLUMNS = ("number", "start_s", "end_s", "outcome", "latency_s", "threshold", "tone")
@@ -48,7 +50,7 @@ def page_of(evidence: Evidence) -> Page:
         said=f"{took_part(evidence)} {in_short(checks)}",
         checks=checks,
         figures=draw_all(figures_of(evidence), evidence),
-        tables=(),
+        tables=chance_tables(evidence),
         footer=f"{session.folder} · code {session.versions.get('code_version', 'unknown')}",
     )
 
@@ -116,7 +118,7 @@ def big_numbers(evidence: Evidence, outcomes: Outcomes) -> list[tuple[str, str]]
     numbers = [(success, f"success: {outcomes.successes} of {outcomes.done} trials")]
     ul = reward_ul(evidence.settings, evidence.session.folder)
     numbers.append((f"{rewards}", "rewards") if ul is None else (f"{rewards * ul:.0f} µl", f"water: {rewards} rewards"))
-    return numbers
+    return numbers + chance_number(against_chance_in(evidence))
 
 
 def is_random(evidence: Evidence) -> bool:

@@ -6,10 +6,15 @@ import math
 import numpy as np
 import pytest
 
+from analysis.chance_numbers import UNKNOWN, chance_number, numbers_of
 from analysis.derived.chance import chance_of
-from analysis.evidence import gather
+from analysis.evidence import Evidence, gather
+from analysis.figures.chance import course
+from analysis.session_page import page_of
 from helper import SessionType
-from rig.files.reader import read_session
+from rig.events import PAUSE_BEGINS, PAUSE_ENDS
+from rig.files.reader import Event, Session, read_session
+from rig.files.session_tables import FRAME
 from rig.protocol.chance import (
     REST_CROSSINGS,
     REST_S,
@@ -17,9 +22,12 @@ from rig.protocol.chance import (
     Chance,
     against_chance,
     in_words,
+    rate_interval,
     ratio_in_words,
 )
+from rig.protocol.delays import DelayLine
 from rig.protocol.trials import Plan, Trials
+from rig.settings.ini import to_strings
 from support.sessions import KINDS, recorded
 
 __all__ = ["recorded"]
@@ -148,6 +156,36 @@ def test_the_ratio_is_shown_when_there_is_enough():
     assert ratio_in_words(against_chance(chance.blocks)).startswith("1.0 x chance (")
 
 
+def test_the_log_says_which_frames_counted(tmp_path, settings):
+    """Late frames, pauses, trials that wait, gaps, and a dark tail: the log gives the same numbers as the session."""
+    cfg = settings(framerate=15, max_trial_dur=12, success_rest_dur=6, fail_rest_dur=7, initial_rest_dur=8,
+                   total_trials=25, tail_dur=4, reward_delay=0.4, dff_history=1.5)  # fmt: skip
+    random, course, chance = np.random.default_rng(3), Trials(cfg.plan()), Chance(cfg.quiet_s())
+    delay, level, n, paused, rows, events = DelayLine(cfg.reward_delay, 1 / 15), 0.0, 0, False, [], []
+    while not course.is_over(n / 15):
+        n += 1 + 9 * (random.random() < 0.002)
+        level = level * 0.9 + (random.random() < 0.01) * random.exponential()
+        age_s, threshold, wanted = 0.2 * (random.random() < 0.1), 0.3 + n * 1e-5, n % 2000 > 1700
+        course.pause(wanted)
+        step = course.step(n / 15, delay.push(n / 15, level) > threshold, not age_s, random.random() < 0.05)
+        if step.paused != paused:
+            paused = step.paused
+            events.append(Event(n / 15, n, "pause", float(paused), PAUSE_BEGINS if paused else PAUSE_ENDS))
+        if not age_s:
+            chance.see(n / 15, step.trial, step.crossed, not (step.paused or step.idle))
+        rows.append((n, n / 15, age_s, level, threshold, step.trial, step.outcome))
+    number, time_s, age_s, level, threshold, trial, reward = map(np.array, zip(*rows, strict=True))
+    frames = np.zeros(len(rows), FRAME)
+    frames["number"], frames["time_s"], frames["age_s"] = number, time_s, age_s
+    columns = {"frame": number, "roi_dff": level, "rew_threshold": threshold, "trial": trial, "reward": reward}
+    columns["audio"] = trial
+    session = Session(tmp_path, to_strings(cfg), columns, None, frames, events, {}, False)
+    found = chance_of(Evidence(session, None, cfg, "")).blocks
+    assert len(events) > 2
+    assert found.sum(axis=0)[[TRIAL_CROSSINGS, REST_CROSSINGS]].min() > 5
+    assert found.tolist() == chance.blocks.tolist()
+
+
 NAMES = ("crossings_per_min", "chance_per_min", "chance_ratio", "chance_low", "chance_high")
 MORE = {"total_trials": "12", "success_rest_dur": "8", "summary_header": ", ".join(NAMES)}
 
@@ -167,3 +205,34 @@ def test_session_and_report_agree(recorded, kind):
 
 def test_a_baseline_has_no_chance(recorded):
     assert "chance" not in read_session(recorded("1roi", "--baseline", "20")).attributes
+
+
+@pytest.mark.parametrize(("n", "low", "high"), [(0, 0.0, 3.6889), (5, 1.6235, 11.6683), (100, 81.364, 121.627)])
+def test_the_exact_interval_of_a_count(n, low, high):
+    """As tables of the Poisson distribution have it; all in one block, so that drawing blocks anew changes nothing."""
+    found = rate_interval(np.array([(0, 60, n, 60)], float), REST_CROSSINGS)
+    assert found == pytest.approx((low, high), rel=1e-3)
+
+
+def test_the_page_says_it(recorded):
+    evidence = gather(recorded("1roi", **MORE, dff_history="2"))
+    found, page = against_chance(chance_of(evidence).blocks), page_of(evidence)
+    assert page.numbers[-1] == (f"{found.ratio:.1f} x chance", f"95 %: {found.low:.2f} to {found.high:.2f}")
+    (table,) = page.tables
+    trials, rests, ratio = ([cell.text for cell in row] for row in table.rows)
+    assert float(trials[3]) == pytest.approx(found.trial_per_min, abs=0.005)
+    assert float(rests[3]) == pytest.approx(found.rest_per_min, abs=0.005)
+    assert ratio[3:] == [f"{found.ratio:.1f}", f"{found.low:.2f} to {found.high:.2f}"]
+
+
+def test_what_a_page_says_where_nothing_is_known():
+    assert numbers_of(UNKNOWN) == ("", "")
+    assert chance_number(UNKNOWN) == []
+    assert numbers_of(UNKNOWN._replace(ratio=math.inf, low=1.44)) == ("≥ 1.4", "1.44 or more")
+
+
+def test_the_course_needs_as_many_trials_as_it_goes_over():
+    blocks = np.array([(0, 0, 1, 60)] + [(1, 30, 0, 60)] * 12, float)
+    trials, rates = course(blocks, TRIAL_CROSSINGS)
+    assert trials.tolist() == [10, 11, 12]
+    assert rates.tolist() == [2.0] * 3

@@ -92,7 +92,7 @@ def test_the_page_stands_by_itself(copy):
     assert path == folder / "report.html"
     assert path.stat().st_size < LARGEST
     pictures = PICTURE.findall(text)
-    assert len(pictures) == len(re.findall("<img", text)) == 12
+    assert len(pictures) == len(re.findall("<img", text)) == 13
     assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
     without = PICTURE.sub("", text)
     assert not re.search(r"<script|https?:|<link|url\(|@import|onload|onerror", without)
@@ -246,7 +246,7 @@ def test_a_black_roi_turns_a_light_red(copy):
             {},
             ("--baseline", "10"),
             "A baseline was recorded",
-            {"trials", "rewards", "maps", "learning", "tones", "licks"},
+            {"trials", "rewards", "maps", "learning", "chance", "tones", "licks"},
         ),
         ({"session_type": "no_audio_random_reward", "random_reward_per_min": "9"}, (), "at random", {"tones"}),
         ({"session_type": "normal_audio_no_reward", "lick": "none"}, (), "took part", {"licks"}),

@@ -5,6 +5,7 @@ quiet signal crosses, per minute in which it could have done so.  docs/chance.md
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ QUIET_S = 2.0
 """How long a signal without a memory of its own must have been quiet."""
 LONGEST_STEP_S = 0.5  # between two frames; nobody knows what the signal did in a longer one
 FEWEST = 3  # crossings in rests, before a ratio is shown while the session runs
+RARE = (1 - LEVEL) / 2
 
 TRIAL_CROSSINGS, TRIAL_S, REST_CROSSINGS, REST_S = range(4)
 """The columns of `Chance.blocks`."""
@@ -141,7 +143,7 @@ def bootstrap(blocks: np.ndarray) -> tuple[float, float]:
 
 
 def rate_interval(blocks: np.ndarray, crossings: int) -> tuple[float, float]:
-    """Return the interval of a rate per minute by drawing the blocks anew; NaN where no time counts.
+    """Return the interval of a rate per minute, the wider of bootstrap and exact one; NaN where no time counts.
 
     Parameters
     ----------
@@ -149,11 +151,13 @@ def rate_interval(blocks: np.ndarray, crossings: int) -> tuple[float, float]:
     crossings : int
         Its column: TRIAL_CROSSINGS or REST_CROSSINGS.
     """
-    drawn = resampled(blocks)
-    drawn = drawn[drawn[:, crossings + 1] > 0]
+    drawn = resampled(blocks[:, crossings : crossings + 2])
+    drawn = drawn[drawn[:, 1] > 0]
     if not len(drawn):
         return math.nan, math.nan
-    return limits(drawn[:, crossings] / drawn[:, crossings + 1] * 60)
+    n, seconds = np.add.reduce(blocks[:, crossings : crossings + 2], axis=0).tolist()
+    low, high = limits(drawn[:, 0] / drawn[:, 1] * 60)
+    return min(low, per_min(least_mean(int(n)), seconds)), max(high, per_min(greatest_mean(int(n)), seconds))
 
 
 def exact_interval(crossings: int, trial_s: float, rest_crossings: int, rest_s: float) -> tuple[float, float]:
@@ -166,11 +170,7 @@ def exact_interval(crossings: int, trial_s: float, rest_crossings: int, rest_s: 
 
 def least_share(k: int, n: int) -> float:
     """Return the share at which k or more of n are as rare as the interval allows; 0 for none."""
-    low, high = 0.0, 1.0 if k else 0.0
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        low, high = (low, middle) if at_least(k, n, middle) > (1 - LEVEL) / 2 else (middle, high)
-    return low
+    return where_it_falls(lambda share: at_least(k, n, share) < RARE, 0.0, 1.0) if k else 0.0
 
 
 def at_least(k: int, n: int, share: float) -> float:
@@ -178,6 +178,29 @@ def at_least(k: int, n: int, share: float) -> float:
     one, other = math.log(share), math.log1p(-share)
     ways = (math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in range(k, n + 1))
     return math.fsum(math.exp(way + i * one + (n - i) * other) for i, way in enumerate(ways, start=k))
+
+
+def least_mean(n: int) -> float:
+    """Return the mean number at which n or more are as rare as the interval allows; 0 for none."""
+    return where_it_falls(lambda mean: 1 - at_most(n - 1, mean) < RARE, 0.0, float(n)) if n else 0.0
+
+
+def greatest_mean(n: int) -> float:
+    """Return the mean number at which n or fewer are as rare as the interval allows."""
+    return where_it_falls(lambda mean: at_most(n, mean) > RARE, float(n), n + 10 * math.sqrt(n) + 10)
+
+
+def at_most(n: int, mean: float) -> float:
+    """Return the probability of n or fewer independent crossings where so many are expected."""
+    return math.fsum(math.exp(i * math.log(mean) - mean - math.lgamma(i + 1)) for i in range(n + 1))
+
+
+def where_it_falls(is_below: Callable[[float], bool], low: float, high: float) -> float:
+    """Return up to where something holds that holds at `low` and not at `high`, by halving."""
+    while high - low > 1e-9 * (1 + high):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_below(middle) else (low, middle)
+    return low
 
 
 def in_words(found: Against) -> str:
@@ -199,5 +222,5 @@ def ratio_in_words(found: Against) -> str:
         return "-"
     if math.isinf(found.ratio):
         return f"at least {found.low:.1f} x chance"
-    to = "more" if math.isinf(found.high) else f"{found.high:.1f}"
-    return f"{found.ratio:.1f} x chance ({found.low:.1f} to {to})"
+    upper = "or more" if math.isinf(found.high) else f"to {found.high:.1f}"
+    return f"{found.ratio:.1f} x chance ({found.low:.1f} {upper})"
