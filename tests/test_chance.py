@@ -217,12 +217,13 @@ def test_the_exact_interval_of_a_count(n, low, high):
 def test_the_page_says_it(recorded):
     evidence = gather(recorded("1roi", **MORE, dff_history="2"))
     found, page = against_chance(chance_of(evidence).blocks), page_of(evidence)
-    assert page.numbers[-1] == (f"{found.ratio:.1f} x chance", f"95 %: {found.low:.2f} to {found.high:.2f}")
+    said = f"{found.ratio:.1f}", f"{found.low:.2f} {'or more' if math.isinf(found.high) else f'to {found.high:.2f}'}"
+    assert page.numbers[-1] == (f"{said[0]} x chance", f"95 %: {said[1]}")
     (table,) = page.tables
     trials, rests, ratio = ([cell.text for cell in row] for row in table.rows)
     assert float(trials[3]) == pytest.approx(found.trial_per_min, abs=0.005)
     assert float(rests[3]) == pytest.approx(found.rest_per_min, abs=0.005)
-    assert ratio[3:] == [f"{found.ratio:.1f}", f"{found.low:.2f} to {found.high:.2f}"]
+    assert ratio[3:] == list(said)
 
 
 def test_what_a_page_says_where_nothing_is_known():
