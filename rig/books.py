@@ -291,12 +291,11 @@ class Books:
             "tone": f"{rig.tone.hz:.0f} Hz" if rig.tone.hz else "silence",
             "trials": f"{tally.trials} done",
             "rewards": f"{tally.rewards}{rig.water.describe()}",
+            **({"crossings": chance} if (chance := tally.chance.describe()) else {}),
             "frames": f"{tally.frames}, {tally.lost} lost, {tally.stale} late",
             "time left": f"at most {clock(left_s)}",
             "mouse": rig.options.mouse_id,
         }
-        if chance := tally.chance.describe():
-            lines["crossings"] = chance
         if rig.options.simulated:
             lines["simulated"] = ", ".join(rig.options.simulated)
         if self._trouble:

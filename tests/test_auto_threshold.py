@@ -11,6 +11,7 @@ import pytest
 
 from analysis.replay.recorded import open_recorded
 from rig.errors import SettingsError
+from rig.files.auto_threshold import after_the_preview
 from rig.protocol.crossings import threshold_for, threshold_interval
 from support.places import SHORT, TWO_ROI_SCRIPT
 from support.runner import Runner, finished, without_time
@@ -175,3 +176,31 @@ def test_the_newest_baseline_that_fits_is_taken(runner):
 def test_rates_that_cannot_be(settings, value, says):
     with pytest.raises(SettingsError, match=says):
         settings(reward_threshold=value)
+
+
+def test_an_roi_that_is_moved_in_the_preview(settings, capsys):
+    before = settings(m1_l="40,40,4,4")
+    assert after_the_preview("auto:2: 0.05", before, before) == "auto:2: 0.05"
+    assert after_the_preview("", before, settings(m1_l="50,40,4,4")) == "", "a number has no ROI"
+    assert capsys.readouterr().out == ""
+    after = after_the_preview("auto:2: 0.05", before, settings(m1_l="50,40,4,4"))
+    assert after == "auto:2: 0.05; the ROIs were moved since"
+    assert "record another baseline" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_check_of_the_devices_needs_no_baseline(run):
+    done = run("--check", settings=AUTO, fast=False)
+    assert "auto" not in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not run.data.exists() or not list(run.data.rglob("VideoTimestamp.txt"))
+
+
+def test_the_script_with_a_rule_has_it_too(run):
+    rule = AUTO | {"roi_operation": "M1_L-BC_R"}
+    finished(run("--baseline", "60", settings=rule, script=TWO_ROI_SCRIPT))
+    finished(run(settings=rule, script=TWO_ROI_SCRIPT))
+    assert run.session().attributes["reward_threshold_from"].startswith("auto:8: 0.")
+    said = refused(
+        run, script=TWO_ROI_SCRIPT, roi_operation="M1_L-BC_L", says="roi_operation was M1_L-BC_R and is M1_L-BC_L"
+    )
+    assert "bc_l was not given" in said
