@@ -3,6 +3,8 @@
 import math
 from typing import TypeVar
 
+import numpy as np
+
 from rig.errors import SettingsError
 from rig.files.baselines import baseline_of_today, when
 from rig.files.reader import Session
@@ -57,7 +59,7 @@ def threshold_in(baseline: Session, settings: RigSettings, wish: Auto) -> tuple[
     SettingsError
         The baseline is too short, or never crosses a threshold so often.
     """
-    signal, wanted = baseline.columns[settings.signal_column], f"{settings.threshold_setting} = {wish}"
+    signal, wanted = signal_in(baseline, settings), f"{settings.threshold_setting} = {wish}"
     lasts_s, needed_s = len(signal) / settings.framerate, FEWEST / wish.per_min * 60
     again = f"record a longer one with --baseline {max(USUAL_S, math.ceil(needed_s))}"
     if lasts_s < needed_s - settings.frame_period_s():
@@ -72,6 +74,11 @@ def threshold_in(baseline: Session, settings: RigSettings, wish: Auto) -> tuple[
             "lower rate"
         )
     return threshold, *threshold_interval(signal, wish.per_min, lasts_s / 60)
+
+
+def signal_in(baseline: Session, settings: RigSettings) -> np.ndarray:
+    """Return the signal of a baseline, (n_rows,), as a session with these settings would have it."""
+    return baseline.columns[settings.signal_column]
 
 
 def often(wish: Auto) -> str:
