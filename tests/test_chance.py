@@ -2,13 +2,14 @@
 
 import csv
 import math
+import shutil
 
 import numpy as np
 import pytest
 
-from analysis.chance_numbers import UNKNOWN, chance_number, numbers_of
+from analysis.chance_numbers import UNKNOWN, against_chance_in, chance_number, numbers_of
 from analysis.derived.chance import chance_of
-from analysis.evidence import Evidence, gather
+from analysis.evidence import Evidence, Missing, gather
 from analysis.figures.chance import course
 from analysis.session_page import page_of
 from helper import SessionType
@@ -237,3 +238,19 @@ def test_the_course_needs_as_many_trials_as_it_goes_over():
     trials, rates = course(blocks, TRIAL_CROSSINGS)
     assert trials.tolist() == [10, 11, 12]
     assert rates.tolist() == [2.0] * 3
+
+
+def test_a_log_without_settings_says_nothing(recorded, tmp_path):
+    shutil.copy(recorded("1roi", **MORE, dff_history="2") / "VideoTimestamp.txt", tmp_path)
+    with pytest.raises(Missing, match="does not say reward_delay"):
+        chance_of(gather(tmp_path))
+    assert against_chance_in(gather(tmp_path)) == UNKNOWN
+
+
+def test_rows_and_settings_of_an_older_session_are_enough(recorded, tmp_path):
+    """Without the HDF5 file: no ages, no times but the settings' frame rate, no attribute `chance`."""
+    folder = recorded("1roi", **MORE, dff_history="2")
+    for name in ("VideoTimestamp.txt", "config.ini"):
+        shutil.copy(folder / name, tmp_path)
+    found = against_chance(chance_of(gather(tmp_path)).blocks)
+    assert in_words(found) == read_session(folder).attributes["chance"]

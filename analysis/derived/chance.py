@@ -18,11 +18,13 @@ def chance_of(evidence: Evidence) -> Chance:
     Raises
     ------
     Missing
-        It has no trials, no signal or no threshold.
+        It has no trials, no signal, no threshold, or does not say which signal was tested.
     """
     session, settings, signal = evidence.session, evidence.settings, evidence.signal
     if evidence.threshold is None:
         raise Missing("no threshold was logged")
+    if "reward_delay" not in session.settings:
+        raise Missing("config.ini does not say reward_delay, so it is not known which signal was tested")
     _ = evidence.trials
     trial, time_s = session.columns["trial"], row_times_s(evidence)
     paused = paused_rows(session)
