@@ -32,6 +32,7 @@ class SessionType(Enum):
     no_audio_random_reward = "no_audio_random_reward"
     normal_audio_no_reward = "normal_audio_no_reward"
     no_audio_no_reward = "no_audio_no_reward"
+    yoked = "yoked"
 
 
 def GetConfigValues(data_dir: str | Path) -> dict[str, str]:

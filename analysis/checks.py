@@ -9,9 +9,10 @@ from analysis.derived.learning import counted
 from analysis.derived.licks import TAKEN_WITHIN_S, lick_times_s, share_taken
 from analysis.evidence import Evidence, Missing, as_number
 from analysis.frame_sample import brain_mask, brightness
-from analysis.outcomes import gives_water, threshold_column
+from analysis.outcomes import threshold_column
 from analysis.replay.compare import different
 from rig.devices.image_check import roi_trouble
+from rig.files.paid import gives_water
 from rig.protocol.adaptive import open_threshold
 from rig.protocol.session_types import RULES
 from rig.protocol.trials import NONE

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from rich.progress import BarColumn, TaskProgressColumn
 
+from analysis.blind import refuse_blind
 from analysis.export_session import FORMATS, Exported, Wanted, export_session, writer_of
 from analysis.many import Where, add_options, for_each, progress_bar
 from analysis.sessions import folders_of
@@ -37,6 +38,7 @@ def main() -> int:
     wanted = Wanted(args.to, args.out, args.incomplete, args.utc_offset)
     writer_of(wanted.to)  # what is not installed is said once
     folders = list(dict.fromkeys(folder for path in args.sessions for folder in folders_of(path.expanduser())))
+    refuse_blind(folders, args.unblind, "an export")
     if len(folders) == 1:
         report(export_one(folders[0], wanted))
         return 0

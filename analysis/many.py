@@ -50,7 +50,10 @@ class Where(NamedTuple):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Let the command line say where many sessions are worked on."""
+    """Let the command line say where many sessions are worked on, and that the arms of blind ones may be known."""
+    parser.add_argument(
+        "--unblind", action="store_true", help="sessions with blind = 1: show everything, as the cohort is done"
+    )
     parser.add_argument(
         "--jobs",
         metavar="N",

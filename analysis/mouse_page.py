@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.chance_numbers import against_chance_in
 from analysis.chance_numbers import numbers_of as chance_of_day
+from analysis.blind import CURE, hides
 from analysis.csv_files import write_csv
 from analysis.derived.learning import counted
 from analysis.evidence import Evidence, gather
@@ -59,7 +60,7 @@ class Day(NamedTuple):
     chance: Against
 
 
-def days_of(folder: Path) -> tuple[list[Day], list[LeftOut]]:
+def days_of(folder: Path, unblind: bool = False) -> tuple[list[Day], list[LeftOut]]:
     """Return the real sessions of a mouse with trials, oldest first, and those that are left out."""
     days: list[Day] = []
     left_out: list[LeftOut] = []
@@ -69,7 +70,7 @@ def days_of(folder: Path) -> tuple[list[Day], list[LeftOut]]:
         except SettingsError as error:
             left_out.append(LeftOut(each, str(error)))
             continue
-        reason = why_left_out(evidence)
+        reason = f"blind; {CURE}" if hides(evidence.session, unblind) else why_left_out(evidence)
         if reason:
             left_out.append(LeftOut(each, reason))
         else:
@@ -124,15 +125,15 @@ def by_day(days: Sequence[Day]) -> list[Day | date]:
     return found
 
 
-def mouse_page(folder: Path) -> tuple[Page, list[Day]]:
-    """Return everything that the report of a mouse says, and its sessions.
+def mouse_page(folder: Path, unblind: bool = False) -> tuple[Page, list[Day]]:
+    """Return everything that the report of a mouse says, and its sessions; blind ones only if they may be known.
 
     Raises
     ------
     SettingsError
         No session of it is real and has trials.
     """
-    days, left_out = days_of(folder)
+    days, left_out = days_of(folder, unblind)
     if not days:
         reasons = "; ".join(f"{each.folder.name}: {each.reason}" for each in left_out[:3])
         raise SettingsError(f"{folder}: no session here is real and has trials ({reasons})")

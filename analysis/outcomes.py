@@ -7,8 +7,8 @@ import numpy as np
 
 from rig.devices.water import dose_of
 from rig.errors import RigError
+from rig.files.paid import paid
 from rig.files.reader import Session
-from rig.protocol.session_types import RULES
 from rig.protocol.trials import NONE, SUCCESS
 from rig.settings.common import RigSettings
 
@@ -58,10 +58,7 @@ def outcomes_of(session: Session) -> Outcomes:
 
 def rewards_of(session: Session) -> int:
     """Return how many rewards a session gave; a success without water is none."""
-    if not gives_water(session):
-        return 0
-    rows = int(np.count_nonzero(session.columns.get("reward", np.zeros(0)) == SUCCESS))
-    return max(0, rows - len(session.of("water", "withheld")))
+    return int(np.count_nonzero(paid(session)))
 
 
 def reward_ul(settings: RigSettings | None, folder: Path) -> float | None:
@@ -72,12 +69,6 @@ def reward_ul(settings: RigSettings | None, folder: Path) -> float | None:
         return dose_of(settings, folder / "config.ini").ul
     except RigError:  # these settings need a calibration, and it was not kept
         return None
-
-
-def gives_water(session: Session) -> bool:
-    """Return whether water is given in the arm of a session; a session that does not say has no arm without."""
-    rules = next((RULES[kind] for kind in RULES if kind.name == session.settings.get("session_type")), None)
-    return rules is None or rules.water or bool(rules.free_water)
 
 
 def minutes_of(session: Session) -> float:

@@ -35,7 +35,7 @@ def main() -> int:
 
     paths = [path.expanduser() for path in args.paths]
     if len(paths) == 1 and not mice_of(paths[0]) and not args.sessions:
-        written, failed = make(paths[0], args.tables), list[str]()
+        written, failed = make(paths[0], args.tables, args.unblind), list[str]()
     else:
         written, failed = make_all(paths, args)
     for path in written:
@@ -72,7 +72,7 @@ def make_all(paths: list[Path], args: argparse.Namespace) -> tuple[list[Path], l
     """Make many reports, first of sessions, then of mice; return what was written, and why the others were not."""
     from analysis.report_files import make
 
-    where, task = Where(args.jobs, args.scheduler), partial(make, tables=args.tables)
+    where, task = Where(args.jobs, args.scheduler), partial(make, tables=args.tables, unblind=args.unblind)
     mice = [mouse for path in paths for mouse in mice_of(path) or [path]]
     results: list[Result[list[Path]]] = []
     if args.sessions:

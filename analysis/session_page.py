@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.chance_numbers import against_chance_in, chance_number, chance_tables
+from analysis import blind
 from analysis.checks import BAD, FAIR, Check, all_checks
 from analysis.csv_files import exact, write_csv
 from analysis.derived.learning import counted, in_words
@@ -22,6 +23,7 @@ from analysis.page import Page, draw_all
 from analysis.sessions import stands_in
 from rig.protocol.session_types import RULES
 from rig.settings.clmf import ClmfSettings
+from rig.settings.told import Told
 
 OF_ALL = (OVERVIEW, TRIALS, REWARDS, LEARNING, THRESHOLDS, CHANCE, TONES, LICKS)
 OF_THE_RIG = (STABILITY, TIMING)
@@ -29,28 +31,31 @@ CORTEX, PAW = (IMAGE, MAPS, CORRELATION), (PATH, TRACKING, LEFT_RIGHT)
 TRIAL_COLUMNS = ("number", "start_s", "end_s", "outcome", "latency_s", "threshold", "tone")
 
 
-def figures_of(evidence: Evidence) -> tuple[Spec, ...]:
+def figures_of(evidence: Evidence, is_blind: bool = False) -> tuple[Spec, ...]:
     """Return the figures of a session's experiment, in their order."""
     tracks = isinstance(evidence.settings, ClmfSettings) or evidence.signal_name.startswith("cj_speed")
+    if is_blind:
+        return blind.FIGURES_OF_PAWS if tracks else blind.FIGURES
     if tracks:
         return *OF_ALL[:3], PAW[0], *OF_ALL[3:], *PAW[1:], *OF_THE_RIG
     return OF_ALL[0], CORTEX[0], *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], CORTEX[2], *OF_THE_RIG
 
 
-def page_of(evidence: Evidence) -> Page:
-    """Return everything that the report of a session says."""
-    session, outcomes = evidence.session, outcomes_of(evidence.session)
+def page_of(evidence: Evidence, is_blind: bool = False) -> Page:
+    """Return everything that the report of a session says, or what it may say of a blind one."""
+    session, outcomes, told = evidence.session, outcomes_of(evidence.session), Told(is_blind)
     mouse, checks = mouse_of(evidence), all_checks(evidence)
+    checks = blind.shown_checks(checks) if is_blind else checks
     return Page(
         title=f"{mouse} {session.folder.name}",
         heading=f"{mouse}, {date_of(evidence)}",
-        about=about(evidence),
-        marks=marks(evidence),
-        numbers=big_numbers(evidence, outcomes),
-        said=f"{took_part(evidence)} {in_short(checks)}",
+        about=about(evidence, told),
+        marks=[blind.MARK] * is_blind + marks(evidence),
+        numbers=[(f"{outcomes.done}", "trials")] if is_blind else big_numbers(evidence, outcomes),
+        said=f"{blind.SAID if is_blind else took_part(evidence)} {in_short(checks)}",
         checks=checks,
-        figures=draw_all(figures_of(evidence), evidence),
-        tables=chance_tables(evidence),
+        figures=draw_all(figures_of(evidence, is_blind), evidence),
+        tables=() if is_blind else chance_tables(evidence),
         footer=f"{session.folder} · code {session.versions.get('code_version', 'unknown')}",
     )
 
@@ -78,7 +83,7 @@ def date_of(evidence: Evidence) -> str:
     return f"{str(times[0])[:16]}{zone}" if len(times) else evidence.session.folder.name
 
 
-def about(evidence: Evidence) -> str:
+def about(evidence: Evidence, told: Told) -> str:
     """Return in a line which experiment and arm this was, how long it took, and what ended it."""
     session, settings = evidence.session, evidence.settings
     arm = session.attributes.get("session_type") or session.settings.get("session_type")
@@ -90,10 +95,10 @@ def about(evidence: Evidence) -> str:
     parts = [
         getattr(settings, "label", ""),
         trained,
-        str(arm or ""),
+        told.arm(str(arm or "")),
         minutes,
         counted(max(len(session), len(session.images or ())), "frame"),
-        f"ended by: {ended}" if ended else "",
+        f"ended by: {told.ended_by(str(ended))}" if ended else "",
         str(session.attributes.get("rig", "")),
     ]
     return " · ".join(part for part in parts if part)
@@ -113,7 +118,10 @@ def big_numbers(evidence: Evidence, outcomes: Outcomes) -> list[tuple[str, str]]
     """Return the big numbers: success rate, and water in µl or rewards."""
     rewards = rewards_of(evidence.session)
     if is_random(evidence):
-        return [(f"{rewards}", "rewards at random"), (f"{outcomes.done}", "trials")]
+        return [
+            (f"{rewards}", "rewards of another session" if yoked_to(evidence) else "rewards at random"),
+            (f"{outcomes.done}", "trials"),
+        ]
     success = "-" if np.isnan(outcomes.success_rate) else f"{100 * outcomes.success_rate:.0f} %"
     numbers = [(success, f"success: {outcomes.successes} of {outcomes.done} trials")]
     ul = reward_ul(evidence.settings, evidence.session.folder)
@@ -126,8 +134,15 @@ def is_random(evidence: Evidence) -> bool:
     return evidence.settings is not None and not RULES[evidence.settings.session_type].ends_trial
 
 
+def yoked_to(evidence: Evidence) -> str:
+    """Return the session that this one was yoked to; '' where it was yoked to none."""
+    return str(evidence.session.attributes.get("yoked_to_session", ""))
+
+
 def took_part(evidence: Evidence) -> str:
     """Say how the mouse took part."""
+    if is_random(evidence) and not evidence.is_baseline and (other := yoked_to(evidence)):
+        return f"Trials, tones and rewards were those of {other}, whatever the signal of this mouse did."
     if is_random(evidence) and not evidence.is_baseline:
         return "Rewards came at random, whatever the signal did."
     return in_words(trials_of(evidence), evidence.is_baseline)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from rich.progress import BarColumn, TaskProgressColumn
 
+from analysis.blind import refuse_blind
 from analysis.many import Where, add_options, for_each, progress_bar
 from analysis.replay.recorded import Recorded, open_recorded
 from analysis.sessions import LeftOut, folders_of, stands_in
@@ -44,7 +45,7 @@ def main() -> int:
     if args.png is not None:
         refuse_without_matplotlib(args.png)
     tries = tries_of(args.set, args.sweep)
-    recordings, left_out = open_all(args.sessions)
+    recordings, left_out = open_all(args.sessions, args.unblind)
     for each in recordings:
         for one in tries:
             each.settings(one.overrides)  # a mistake is found before the first is run
@@ -77,18 +78,19 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def open_all(paths: Sequence[Path]) -> tuple[list[Recorded], list[LeftOut]]:
+def open_all(paths: Sequence[Path], unblind: bool = False) -> tuple[list[Recorded], list[LeftOut]]:
     """Open all sessions; of a mouse's folder, those that cannot be run again are left out.
 
     Raises
     ------
     SettingsError
-        A session that was named cannot be run again, none can, or they are of different experiments.
+        A session is blind, one that was named cannot be run again, none can, or they are of different experiments.
     """
     recordings: list[Recorded] = []
     left_out: list[LeftOut] = []
     for path in paths:
         folders = folders_of(path)
+        refuse_blind(folders, unblind, "what they came to")
         for folder in folders:
             try:
                 recorded = open_recorded(folder)

@@ -21,11 +21,13 @@ from rig.files.log import SessionLog
 from rig.files.session_tables import EVENT
 from rig.files.subject import SUBJECT_FILE, lines_of
 from rig.protocol.chance import against_chance, in_words
+from rig.files.yokes import YOKE_FILE, Yoke, text_of
 from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
 from rig.screen.status_line import StatusLine
 from rig.screen.window import Mark
 from rig.screen.wishes import TypedLines
 from rig.session import Act, Rig, Roi
+from rig.settings.told import Told
 from rig.terminal import clock
 
 
@@ -44,6 +46,7 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
     """
     options = rig.options
     used = options.settings.with_places(rois)
+    told = Told(used.blind)
     with signals.at_safe_points():
         log = SessionLog(
             used,
@@ -56,7 +59,11 @@ def recording(rig: Rig, rois: Sequence[Roi], columns: Sequence[str], marks: Sequ
             rig.camera.channels,
         )
         try:
-            with log, TypedLines(rig.window.wishes), StatusLine(used.signal_unit, rig.tally) as status:
+            with (
+                log,
+                TypedLines(rig.window.wishes),
+                StatusLine(used.signal_unit, rig.tally, told) as status,
+            ):
                 books = Books(rig, rois, marks, log, status)
                 try:
                     with running(rig), in_real_time(rig):
@@ -81,7 +88,7 @@ def about_session(rig: Rig) -> About:
         script=options.script,
         rig=options.lab.rig,
         lab=lines_of(options.lab),
-        files=subject_of(options.settings.data_root / options.mouse_id),
+        files=subject_of(options.settings.data_root / options.mouse_id) | copy_of(options.yoke),
     )
 
 
@@ -89,6 +96,11 @@ def subject_of(folder: Path) -> dict[str, str]:
     """Return the subject.ini of a mouse as it is now, {name: text}; nothing where it has none."""
     path = folder / SUBJECT_FILE
     return {SUBJECT_FILE: path.read_text(encoding="utf-8-sig")} if path.exists() else {}
+
+
+def copy_of(yoke: Yoke | None) -> dict[str, str]:
+    """Return the file with what a session is yoked to, {name: text}, from which it can be replayed."""
+    return {} if yoke is None else {YOKE_FILE: text_of(yoke.score)}
 
 
 @contextmanager
@@ -152,6 +164,9 @@ class Books:
             self.notes["tone_device"] = rig.tone.device
         if rig.options.threshold_from:
             self.notes[f"{rig.options.settings.threshold_setting}_from"] = rig.options.threshold_from
+        if rig.options.yoke is not None:
+            self.notes["yoked_to_session"] = rig.options.yoke.name
+        self._told = Told(rig.options.settings.blind)
         self._rig, self._marks, self._log, self._status = rig, [*rois, *marks], log, status
         measured = {roi.name for roi in rig.options.settings.light_rois()}
         self._measured = [roi for roi in rois if roi.name in measured]
@@ -200,7 +215,7 @@ class Books:
         if self._rig.stalls:
             self.notes["stalls_s"] = ", ".join(f"{seconds:.1f}" for seconds in self._rig.stalls)
         if missed := self._rig.trials.missed_rewards:
-            self.notes["missed_random_rewards"] = missed
+            self.notes[f"missed_{'random' if self._rig.options.yoke is None else 'yoked'}_rewards"] = missed
         if said := in_words(against_chance(self._rig.tally.chance.blocks)):
             self.notes["chance"] = said
         rewards, has_sensor = self._rig.tally.rewards, self._rig.options.settings.lick != "none"
@@ -244,10 +259,10 @@ class Books:
         self._rig.outputs.check()
         self._note_trouble(act.frame.image)
         signal, threshold = (float(str(values[name])) for name in (settings.signal_column, settings.threshold_column))
-        left_s, where = trials.seconds_left(act.frame.time_s), trials.describe(step)
+        left_s, where = trials.seconds_left(act.frame.time_s), self._told.where(trials.describe(step))
         if status_due:
             self._status.show(
-                f"{where} | {trials.session_type}",
+                f"{where} | {self._told.arm(trials.session_type)}",
                 signal,
                 threshold,
                 left_s,
@@ -256,8 +271,9 @@ class Books:
             )
         if window_due:
             state = "trouble" if self._trouble else "trial" if step.running else "rest"
-            lines = {where: ""} | self._lines(signal, threshold, left_s)
-            self._rig.window.show(act.frame, self._marks, signal, threshold, lines, state)
+            lines = {where: ""} | self._told.lines(self._lines(signal, threshold, left_s))
+            drawn = self._told.threshold(threshold)
+            self._rig.window.show(act.frame, self._marks, signal, drawn, lines, state)
 
     def _note_trouble(self, image: np.ndarray) -> None:
         """Look at everything that can go wrong without ending the session; note what is new."""

@@ -14,6 +14,7 @@ from CameraFactory import CameraFactory
 from rig.devices.water import Dose, dose_of
 from rig.errors import LogError, SettingsError
 from rig.files.about import Script, running_script
+from rig.files.arms import in_its_arm
 from rig.files.auto_threshold import with_threshold
 from rig.files.finishing import finish
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
@@ -22,7 +23,9 @@ from rig.files.session_tables import cut_short
 from rig.files.space import check_data_root, missing_after_a_kill_s, nearest_folder
 from rig.files.subject import SUBJECT_FILE, read_lab, read_subject
 from rig.files.summary import simulated_summary
-from rig.protocol.trials import Course, open_course
+from rig.files.yokes import This, Yoke
+from rig.protocol.trials import Baseline, Course
+from rig.protocol.yoked import course_of
 from rig.questions import ask_everything
 from rig.settings.common import RigSettings
 from rig.settings.fields import is_file_of_ours
@@ -89,6 +92,8 @@ class Options(NamedTuple, Generic[S_co]):
         As it is run.
     lab : Lab
         What [lab] of the configuration says.
+    yoke : Yoke or None
+        What a yoked session is yoked to.
     threshold_from : str
         The baseline that the threshold comes from, in words; '' where it was given as a number.
     """
@@ -109,6 +114,7 @@ class Options(NamedTuple, Generic[S_co]):
     replay_of: str = ""
     script: Script | None = None
     lab: Lab = Lab()
+    yoke: Yoke | None = None
     threshold_from: str = ""
 
 
@@ -149,7 +155,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if sentence:
         console.print(sentence, soft_wrap=True)
     say_what_is_not_used(said_of_the_original(model, config, section, overrides, unused), unused)
-    dose, trials = dose_of(settings, config), open_course(settings.plan(), args.baseline)
+    dose, no_trials = dose_of(settings, config), Baseline(0.0, settings.frame_period_s())
     if settings.reward_ul is not None:
         not_used = f"reward_s = {settings.reward_s:g} is not used, because reward_ul is set"
         console.print(f"a reward is {dose.describe()}; {not_used}", soft_wrap=True)
@@ -161,7 +167,7 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         not args.no_window,
         args.fast,
         args.baseline,
-        trials,
+        no_trials,  # as long as the mouse, and so its arm, is not known
         dose,
         simulated,
     )
@@ -179,14 +185,19 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         if asked
         else check_mouse_id(args.mouse_id, mice, settings.summary_file)
     )
+    this = This(settings, mouse_id, bool(simulated))
+    settings, yoke = in_its_arm(this, settings, overrides.keys(), replay_of, args.baseline is not None)
+    if yoke is not None and not settings.blind:
+        console.print(yoke.describe(), soft_wrap=True)
     today_ul = had_today_ul(settings.data_root, mouse_id, dose, settings.max_day_ul is not None)
     if "camera" not in simulated and not args.no_questions and sys.stdin.isatty():  # a simulated mouse has no weight
         ask_everything(settings, config, mouse_id)
     read_subject(settings.data_root / mouse_id / SUBJECT_FILE)  # what is wrong there is said before the session
-    options = Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config))
+    options = Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config), yoke)
     settings = at_places_of(settings, mouse_id, overrides.keys(), args.no_window)
     settings, threshold_from = with_threshold(settings, mouse_id, "camera" in simulated, args.baseline is not None)
-    return options._replace(settings=settings, threshold_from=threshold_from)
+    trials = course_of(settings.plan(), args.baseline, None if yoke is None else yoke.score)
+    return options._replace(settings=settings, trials=trials, threshold_from=threshold_from)
 
 
 def replayed(settings: RigSettings) -> str:

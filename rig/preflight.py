@@ -17,6 +17,7 @@ import numpy as np
 from rich.table import Table
 
 from CameraFactory import CameraFactory
+from helper import SessionType
 from rig.devices import realtime
 from rig.devices.frames import COLOURS
 from rig.devices.image_check import image_trouble
@@ -27,6 +28,7 @@ from rig.devices.pose import Pose
 from rig.devices.tone_player import Tone, open_tone
 from rig.errors import RigError
 from rig.events import Events
+from rig.files.arms import ARMS_FILE, read_arms
 from rig.files.frame_file import Header
 from rig.files.ledger import had_today_ul
 from rig.files.movie import time_movie
@@ -38,6 +40,7 @@ from rig.files.space import (
     nearest_folder,
     unmounted,
 )
+from rig.files.yokes import This, master_of
 from rig.options import MISSING_S, Options
 from rig.protocol.tally import Tally
 from rig.screen.window import check_display
@@ -119,6 +122,7 @@ def check_rig(options: Options[Any], finder: AbstractContextManager[Pose] | None
     check_files(flight, settings)
     check_stored(flight, options)
     check_water(flight, options)
+    check_arm(flight, options)
     if options.window:
         with flight.trying("screen"):
             check_display()
@@ -213,6 +217,17 @@ def check_water(flight: Preflight, options: Options[Any]) -> None:
         flight.note("water", WARN, options.dose.describe(), "python -m rig.commands.calibrate")
     else:
         flight.note("water", PASS, f"{options.dose.describe()}, calibrated on {calibration.date}")
+
+
+def check_arm(flight: Preflight, options: Options[Any]) -> None:
+    """See that arms.csv can be read, or that there is a session to be yoked to; no arm of a blind one is said."""
+    settings = options.settings
+    with flight.trying("arm"):
+        if settings.blind:
+            read_arms(settings.data_root / ARMS_FILE)
+            flight.note("arm", PASS, f"{settings.data_root / ARMS_FILE} can be read")
+        elif settings.session_type is SessionType.yoked:
+            flight.note("arm", PASS, master_of(This(settings, "", bool(options.simulated))).describe())
 
 
 def check_outputs(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> Outputs | None:

@@ -161,6 +161,8 @@ class Rig:
         if step.goes_dark:
             self.outputs.light.off()
         acted_s = time.monotonic()
+        if step.missed:
+            self.events.add("water", self.water.session_ul, "missed: its moment fell into a gap, or on late frames")
         self.outputs.mark(frame.number)
         return Act(frame, step, self._age_s(frame), is_fresh, gave_water, self.tone.hz, self.lick.touched(), acted_s)
 

@@ -52,13 +52,14 @@ def test_freqs():
     assert freqs[17] == pytest.approx(19027, abs=0.5)
 
 
-def test_session_types_are_the_documented_five():
+def test_session_types_are_the_documented_five_and_the_yoked_one():
     assert {kind.name for kind in clh.SessionType} == {
         "normal_audio_normal_reward",
         "single_audio_normal_reward",
         "no_audio_random_reward",
         "normal_audio_no_reward",
         "no_audio_no_reward",
+        "yoked",
     }
 
 

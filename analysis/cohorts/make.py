@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.blind import refuse_blind
 from analysis.cohorts.checks import check_change, check_enough
 from analysis.cohorts.files import files_of
 from analysis.cohorts.missing import duplicates_of
 from analysis.cohorts.page import page_of
 from analysis.cohorts.results import results_of
-from analysis.cohorts.sessions import collect
+from analysis.cohorts.sessions import collect, folders_below
 from analysis.cohorts.table import (
     Choices,
     Cohort,
@@ -74,6 +75,7 @@ def load(arguments: argparse.Namespace, choices: Choices) -> tuple[Cohort, pd.Da
         table, inputs, signals, left_out = from_csv(source)
     else:
         where = Where(arguments.jobs, arguments.scheduler)
+        refuse_blind(folders_below(source), arguments.unblind, "a cohort")
         table, inputs, signals, left_out = collect(source, arguments.simulated, arguments.calendar, where)
     rows = {"read": len(table) + sum(left_out.values()), "left_out": sum(left_out.values())}
     warnings = about_left_out(left_out)

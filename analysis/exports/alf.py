@@ -9,8 +9,9 @@ from analysis.csv_files import as_csv
 from analysis.evidence import settings_of
 from analysis.exports.stored_frames import clock_of, cortex_of, frames_of_trials, refuse_unfinished
 from analysis.exports.whole_files import folder_of, save_array, whole_files
-from analysis.outcomes import gives_water, reward_ul
+from analysis.outcomes import reward_ul
 from analysis.replay.recorded import body_parts_of
+from rig.files.paid import gives_water
 from rig.files.reader import Session
 from rig.protocol.trials import SUCCESS
 from rig.settings.lab import Lab
@@ -94,7 +95,7 @@ def rewards_ul(session: Session) -> np.ndarray | None:
     ul = reward_ul(settings_of(session.folder), session.folder)
     if ul is None:
         return None
-    withheld = [event.frame for event in session.of("water", "withheld")]
+    withheld = [event.frame for event in session.of("water")]  # by a cap, or missed in a yoked session
     paid = (
         (session.trials["outcome"] == SUCCESS)
         & ~np.isin(frames_of_trials(session)[:, 1], withheld)

@@ -12,12 +12,16 @@ from analysis.replay.recorded import Recorded, pose_of
 from behavior import cla_dlc_trials_speed
 from brain import cla_reward_punish_1roi, cla_reward_punish_2roi
 from CameraFactory import CameraFactory
+from helper import SessionType
 from rig.devices.water import Water, dose_of
+from rig.errors import SettingsError
 from rig.events import Events
 from rig.files.reader import INTEGERS, Event, Session
+from rig.files.yokes import YOKE_FILE, own_yoke
 from rig.options import Options
 from rig.protocol.tally import Tally
-from rig.protocol.trials import Course, open_course
+from rig.protocol.trials import Course
+from rig.protocol.yoked import Score, course_of
 from rig.screen.preview_cortex import make_rois
 from rig.screen.preview_paw import PoseMarks, make_circles
 from rig.screen.window import NoWindow
@@ -66,7 +70,7 @@ def run_again(recorded: Recorded, settings: RigSettings, as_baseline: bool = Fal
         Without trials, as a baseline was recorded.
     """
     camera = RecordedCamera(recorded.frames(settings.light_boxes().values()))
-    course = open_course(settings.plan(), math.inf if as_baseline else None)
+    course = course_of(settings.plan(), math.inf if as_baseline else None, score_to_play(recorded, settings))
     rig = rig_in_memory(recorded, settings, camera, course)
     books: Any = MemoryBooks()
     if isinstance(settings, ClmfSettings):
@@ -78,6 +82,19 @@ def run_again(recorded: Recorded, settings: RigSettings, as_baseline: bool = Fal
         script.run_session(settings, rig, make_rois(settings), books)
     withheld = [Event(*each) for each in rig.events.since(0) if each.device == "water"]
     return replace(recorded.session, columns=books.columns(), settings=to_strings(settings), events=withheld)
+
+
+def score_to_play(recorded: Recorded, settings: RigSettings) -> Score | None:
+    """Return what a session was yoked to, by its own copy; None where the settings yoke it to nothing."""
+    if settings.session_type is not SessionType.yoked:
+        return None
+    yoke = own_yoke(recorded.session.folder)
+    if yoke is None:
+        raise SettingsError(
+            f"{recorded.session.folder}: session_type = yoked cannot be tried, as {YOKE_FILE} is missing: nobody knows "
+            "what it would be yoked to; try another session_type"
+        )
+    return yoke.score
 
 
 def rig_in_memory(recorded: Recorded, settings: RigSettings, camera: RecordedCamera, course: Course) -> Rig:

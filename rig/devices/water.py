@@ -12,6 +12,7 @@ from rig.errors import SettingsError
 from rig.events import Events
 from rig.protocol.tally import Tally
 from rig.settings.common import RigSettings
+from rig.settings.told import OF_WATER
 
 TINY = 1e-6  # s or µl, by which a sum of doses may miss its cap
 
@@ -207,7 +208,7 @@ class Water:
 
     def ends_session(self) -> str:
         """Return why the session ends for the water, nothing where it goes on."""
-        return f"the mouse has had enough: {self._over}" if self._over and self._settings.at_water_cap == "end" else ""
+        return f"{OF_WATER}: {self._over}" if self._over and self._settings.at_water_cap == "end" else ""
 
     def _turn_the_day(self) -> None:
         """At midnight a new day begins, for which nothing was had yet."""

@@ -18,6 +18,7 @@ from rig.protocol.tally import Tally
 from rig.settings.common import RigSettings
 from rig.settings.ini import to_strings
 from rig.settings.summary_values import SummaryValues
+from rig.settings.told import told_of
 
 SIMULATED = "simulated"  # the column
 FIRST_FRAMES = 200  # whose latency is shown next to that of all, as `--check` measures it
@@ -129,7 +130,7 @@ def add_summary_row(settings: RigSettings, about: About, values: Mapping[str, An
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         if is_new:
             writer.writeheader()
-        writer.writerow(values)
+        writer.writerow(told_of(values).values(values))
 
 
 def summary_for(settings: RigSettings, is_simulated: bool) -> tuple[Path, list[str]]:

@@ -17,13 +17,14 @@ class Rules(NamedTuple):
     Attributes
     ----------
     tone : str
-        'follows' the signal, 'constant' or 'silent'.
+        'follows' the signal, 'constant', 'silent', or 'yoked': that of another session.
     ends_trial : bool
         Whether a signal above the threshold ends the trial with success.
     water : bool
         Whether that success is rewarded.
     free_water : str
-        Where water comes from whatever the signal does: a name of FREE_WATER, '' for nowhere.
+        Where water comes from whatever the signal does: a name of FREE_WATER, '' for nowhere; 'yoked', as the whole
+        course of such a session (`rig.protocol.yoked`), is of another session.
     """
 
     tone: str
@@ -38,6 +39,7 @@ RULES = {
     SessionType.no_audio_random_reward: Rules("silent", ends_trial=False, water=False, free_water="random"),
     SessionType.normal_audio_no_reward: Rules("follows", water=False),
     SessionType.no_audio_no_reward: Rules("silent", water=False),
+    SessionType.yoked: Rules("yoked", ends_trial=False, water=False, free_water="yoked"),
 }
 
 

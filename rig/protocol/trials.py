@@ -78,6 +78,8 @@ class Step(NamedTuple):
         What the protocol was given: the signal is above the threshold.
     idle : bool
         The rest is over, and no trial has begun: it waits, or the session records its dark tail.
+    missed : bool
+        A reward of this moment was missed; only in a yoked session.
     """
 
     trial: int = 0
@@ -90,6 +92,7 @@ class Step(NamedTuple):
     time_s: float = 0.0
     crossed: bool = False
     idle: bool = False
+    missed: bool = False
 
 
 class Course(Protocol):

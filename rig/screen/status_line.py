@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from rig.protocol.tally import Tally
+from rig.settings.told import Told
 from rig.terminal import clock, console, terminal
 
 REFRESH_S = 0.25
@@ -25,10 +26,12 @@ class StatusLine:
     unit : str
         Of signal and threshold, as in 'ΔF/F'.
     tally : Tally
+    told : Told
+        What the user may see.
     """
 
-    def __init__(self, unit: str, tally: Tally) -> None:
-        self._unit, self._tally = unit, tally
+    def __init__(self, unit: str, tally: Tally, told: Told) -> None:
+        self._unit, self._tally, self._told = unit, tally, told
         self._next_s = 0.0
         self._trials_shown = 0
         self._fps, self._seen, self._seen_s = 0.0, 0, time.monotonic()
@@ -78,16 +81,15 @@ class StatusLine:
             self._fps += (rate - self._fps) * (FPS_OVER if self._fps else 1.0)
             self._seen, self._seen_s = frames, now_s
         success = "-" if tally.success_rate is None else f"{100 * tally.success_rate:.0f} %"
+        chance = filter(None, [tally.chance.describe()])
         parts = [
             state,
-            f"rewards {tally.rewards}",
-            f"success {success}",
-            *filter(None, [tally.chance.describe()]),
-            f"{self._unit} {signal:.3f} / {threshold:.3f}",
+            *self._told.if_open(f"rewards {tally.rewards}", f"success {success}", *chance),
+            f"{self._unit} {self._told.signal(signal, threshold)}",
             f"{self._fps:.1f} fps",
             f"{tally.lost} lost, {tally.stale} late",
             f"{unsynced_s:.1f} s to disk",
-            f"at most {clock(seconds_left)} left",
+            *self._told.if_open(f"at most {clock(seconds_left)} left"),
         ]
         return " | ".join(parts + ([trouble] if trouble else []))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from rich.table import Table
 
+from rig.settings.told import told_of
 from rig.terminal import console, terminal
 
 LINEAR = {
@@ -35,8 +36,9 @@ def print_table(values: Mapping[str, str], notes: Mapping[str, object]) -> None:
     """Print the summary as a table."""
     table = Table(show_header=False, box=None, padding=(0, 2))
     success = f"{100 * float(values['success_rate']):.0f} %" if values["success_rate"] else "no trial ended"
-    for name, value in (
-        ("ended by", values["ended_by"]),
+    told = told_of(values)
+    rows = (
+        ("ended by", told.ended_by(values["ended_by"])),
         ("trials", values["trials"]),
         ("rewards", values["rewards"]),
         ("water", water_in_words(values)),
@@ -47,8 +49,9 @@ def print_table(values: Mapping[str, str], notes: Mapping[str, object]) -> None:
         ("", f"in the first 200 frames: {values['latency_of_first_frames_ms']} ms"),
         ("linear in light", LINEAR[values["linear"]]),
         ("session type", values["session_type"]),
-        *((name.replace("_", " "), str(value)) for name, value in notes.items()),
-    ):
-        table.add_row(name, str(value))
+    )
+    noted = [(name.replace("_", " "), str(value)) for name, value in told.notes(notes).items()]
+    for name, value in [*told.rows(rows), *noted]:
+        table.add_row(name, value)
     console.print(table)
     console.print(f"  session folder: {values['data_path']}", soft_wrap=True)  # in one piece, to be copied

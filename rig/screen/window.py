@@ -151,7 +151,7 @@ class Window:
         self.wishes: deque[Wish] = deque()
         self._keyboard = Keyboard(self.wishes)
         self._next_s = self._next_key_s = 0.0
-        self._trace: deque[tuple[float, float, float]] = deque()  # time, signal, threshold
+        self._trace: deque[tuple[float, float, float]] = deque()  # time, signal, threshold or NaN
         width, height = settings.resolution
         self._scale = scale_for(height)
         self._size = round(width * self._scale), round(height * self._scale)
@@ -245,13 +245,13 @@ class Window:
         frame: Frame,
         marks: Iterable[Mark],
         signal: float,
-        threshold: float,
+        threshold: float | None,
         lines: Mapping[str, str],
         state: str,
     ) -> None:
-        """Show the frame and its marks, the signal against its threshold, and lines of label and value."""
+        """Show the frame and its marks, the signal against its threshold, if given, and lines of label and value."""
         self._next_s = time.monotonic() + REFRESH_S
-        self._trace.append((frame.time_s, signal, threshold))
+        self._trace.append((frame.time_s, signal, np.nan if threshold is None else threshold))
         while self._trace[0][0] < frame.time_s - TRACE_S:
             self._trace.popleft()
         w, h = self._size
@@ -295,16 +295,19 @@ class Window:
 
     def _draw_trace(self, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
         times, signals, thresholds = (np.array(column) for column in zip(*self._trace, strict=True))
-        top = thresholds.max()
+        has_threshold = not np.isnan(thresholds).any()
+        top = thresholds.max() if has_threshold else 0.0
         low, high = (
             min(0.0, signals.min()),
-            min(max(signals.max(), 1.2 * top), 3 * top),
+            min(max(signals.max(), 1.2 * top), 3 * top) if has_threshold else signals.max(),
         )  # a jump must not hide the rest
         x, y, w, h = box
         filled = x, y, max(1, round(w * (times[-1] - times[0]) / TRACE_S)), h
-        polyline(canvas, thresholds, low, high, filled, RED)
+        if has_threshold:
+            polyline(canvas, thresholds, low, high, filled, RED)
         polyline(canvas, signals, low, high, filled, GREEN)
-        write(canvas, f"signal (green) and threshold (red), last {TRACE_S:g} s", (x, y - 4), GREY, 0.4)
+        said = "signal (green) and threshold (red)" if has_threshold else "signal"
+        write(canvas, f"{said}, last {TRACE_S:g} s", (x, y - 4), GREY, 0.4)
 
 
 def open_window(settings: RigSettings, wanted: bool, is_linear: bool | None = None) -> Window | NoWindow:

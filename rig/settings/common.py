@@ -147,6 +147,18 @@ class RigSettings(CameraSettings):
         None,
         gt=0,
     )
+    yoked_to: PathText = setting(
+        TRIALS,
+        "session_type = yoked: the session whose trials, tones and rewards this one has, or a mouse: its newest one",
+        "MOUSE/SESSION, folder or mouse",
+        "",
+    )
+    blind: bool = setting(
+        TRIALS,
+        "arms.csv in data_root decides session_type and yoked_to, and nothing that is shown gives them away",
+        "0, 1",
+        False,
+    )
 
     audio: float = setting(TONE, "share of the trials that have a tone", "0..1", 1.0, ge=0, le=1)
     n_tones: int = setting(TONE, "number of tones, in quarter octaves from 1000 Hz", "count", 18, ge=3, le=19)
@@ -367,9 +379,21 @@ class RigSettings(CameraSettings):
                 f"adaptive_threshold = {self.adaptive_threshold}: in {self.session_type.name} no trial "
                 "ends with success; set it to 0"
             )
+        yield from self._yoke_that_cannot_be()
         if self.reward_s > self.max_valve_open_s:
             yield f"reward_s = {self.reward_s:g}: must not be longer than max_valve_open_s, {self.max_valve_open_s:g} s"
         yield from self._summary_that_cannot_be()
+
+    def _yoke_that_cannot_be(self) -> Iterable[str]:
+        """Yield a sentence where only one of session_type and yoked_to speaks of another session."""
+        is_yoked = self.session_type is SessionType.yoked
+        if is_yoked and not self.yoked_to:
+            yield "session_type = yoked: yoked_to is missing; name the session, or the mouse, that this one is yoked to"
+        if self.yoked_to and not is_yoked:
+            yield (
+                f"yoked_to = {self.yoked_to}: session_type = {self.session_type.name} is yoked to nothing; "
+                "set session_type = yoked, or leave yoked_to empty"
+            )
 
     def _movie_that_cannot_be(self) -> Iterable[str]:
         """Yield a sentence for every movie that could not be made, or would not keep the frames as they were."""

@@ -22,7 +22,7 @@ CAMERA, CORTEX, PAW, TRIALS, TONE, WATER, PINS, LICK, FILES, COMPUTER = (
 
 LONGEST_NAME, LONGEST_PATH = 255, 3800
 """Bytes; Linux takes paths of 4095, and below data_root there are the folders of mouse and session, and its files."""
-FILES_OF_OURS = frozenset({"water.csv", "valve_calibration.json", "replays"})
+FILES_OF_OURS = frozenset({"water.csv", "valve_calibration.json", "replays", "arms.csv"})
 """What lies below data_root or next to config.ini, besides the summaries and the folders of the mice."""
 
 
