@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis.checks import Check
+from analysis.checks import UNKNOWN, Check
 from analysis.evidence import Evidence
 from analysis.figures.cortex import CORRELATION, IMAGE
 from analysis.figures.course import thinned
@@ -55,8 +55,9 @@ def hides(session: Session, unblind: bool) -> bool:
 
 
 def shown_checks(checks: Iterable[Check]) -> list[Check]:
-    """Return the checks that a blind report shows."""
-    return [check for check in checks if check.name in CHECKS]
+    """Return the checks that a blind report shows; why one could not be made may give the arm away."""
+    shown = [check for check in checks if check.name in CHECKS]
+    return [check._replace(reason="not known") if check.light == UNKNOWN else check for check in shown]
 
 
 def refuse_blind(folders: Iterable[Path], unblind: bool, what: str) -> None:

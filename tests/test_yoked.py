@@ -5,6 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
+from analysis.replay.experiment import run_again
+from analysis.replay.recorded import open_recorded
 from analysis.report_files import make
 from analysis.what_if_session import try_session
 from helper import SessionType
@@ -194,7 +196,7 @@ def test_it_is_replayed_from_its_own_copy(run):
     folder = run.session("m2").folder
     shutil.rmtree(run.data / "m1")
     settings = {"vid_source": "VideoStream", "vid_root": folder}
-    finished(run("--config", folder / "config.ini", mouse="m2", settings=settings))
+    finished(run("--config", folder / "config.ini", mouse="m2", seed=None, settings=settings))
     again = run.session("m2")
     assert again.attributes["replay_of"]
     assert without_time(again) == without_time(read_session(folder))
@@ -211,6 +213,23 @@ def test_what_if_and_report_run_it_again(run):
     assert "whatever the signal of this mouse did" in text
     assert "the tone of all" in text, "tone as commanded: good"
     assert "rewards do not follow the signal (yoked)" in text
+
+
+def test_what_if_says_what_the_mouse_would_have_earned_by_itself(run):
+    finished(run(mouse="m2", seed=2, settings=YOKED))
+    own = {"session_type": "normal_audio_normal_reward", "yoked_to": ""}
+    recorded = open_recorded(run.session("m2").folder)
+    again = run_again(recorded, recorded.settings(own))
+    dff, threshold = again.columns["roi_dff"], again.columns["rew_threshold"]
+    won = np.flatnonzero(again.columns["reward"] == SUCCESS)
+    assert len(won)
+    assert (dff[won - 15] > threshold[won]).all(), "its own crossings, a second before"
+
+
+def test_a_session_that_was_not_yoked_cannot_be_yoked_afterwards(run):
+    recorded = open_recorded(run.session().folder)
+    with pytest.raises(SettingsError, match=r"cannot be tried, as yoke.csv is missing"):
+        run_again(recorded, recorded.settings({"session_type": "yoked", "yoked_to": "m2"}))
 
 
 def test_water_is_capped_as_always(run):

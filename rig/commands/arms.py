@@ -3,8 +3,6 @@
 import argparse
 from datetime import date
 
-from rich.table import Table
-
 from rig.ending import run
 from rig.errors import SettingsError
 from rig.files.arms import ARMS_FILE, Line, in_arm, read_arms
@@ -16,7 +14,7 @@ from rig.terminal import console
 
 
 def main() -> int:
-    """Print a row for each mouse with a line for today; return 1 if one of them could have no session."""
+    """Say of each mouse with a line for today which arm it is in; return 1 if one of them could have no session."""
     parser = argparse.ArgumentParser(prog="python -m rig.commands.arms", description=__doc__)
     parser.add_argument("--day", metavar="YYYY-MM-DD", type=date.fromisoformat, default=date.today(), help="not today")
     parser.add_argument("--simulate", action="store_true", help="for simulated sessions, which may be yoked to such")
@@ -25,11 +23,9 @@ def main() -> int:
     settings = load_from_arguments(args.config, args.section, args.set, {})
     lines = [line for line in read_arms(settings.data_root / ARMS_FILE) if line.first <= args.day <= line.last]
     verdicts = [verdict_of(settings, line, args.simulate) for line in lines]
-    table = Table("line", "mouse", "session_type", "from", "to", "session")
     for line, (_, words) in zip(lines, verdicts, strict=True):
-        days = (text_of(line.first, date.min), text_of(line.last, date.max))
-        table.add_row(str(line.number), line.mouse, line.session_type.name, *days, words)
-    console.print(table)
+        console.print(f"line {line.number}: {line.mouse} is {line.session_type.name}; {words}", soft_wrap=True)
+    console.print(f"{len(lines)} mice have a line for {args.day}", soft_wrap=True)
     return 0 if all(is_good for is_good, _ in verdicts) else 1
 
 
@@ -40,11 +36,6 @@ def verdict_of(settings: RigSettings, line: Line, is_simulated: bool) -> tuple[b
     except SettingsError as error:
         return False, str(error)
     return True, "can be run" if yoke is None else yoke.describe()
-
-
-def text_of(day: date, nothing: date) -> str:
-    """Return a day as arms.csv has it."""
-    return "" if day == nothing else f"{day}"
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ KEY_S = 0.02  # between two keys of a note
 TRACE_S = 20.0
 LICK_SHOWN_S = 0.5
 REFUSAL_SHOWN_S = 5.0
+FLAT = 1e-6  # the least height of the trace, in the unit of the signal
 
 
 class Mark(Protocol):
@@ -296,11 +297,7 @@ class Window:
     def _draw_trace(self, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
         times, signals, thresholds = (np.array(column) for column in zip(*self._trace, strict=True))
         has_threshold = not np.isnan(thresholds).any()
-        top = thresholds.max() if has_threshold else 0.0
-        low, high = (
-            min(0.0, signals.min()),
-            min(max(signals.max(), 1.2 * top), 3 * top) if has_threshold else signals.max(),
-        )  # a jump must not hide the rest
+        low, high = trace_range(signals, thresholds.max() if has_threshold else 0.0)
         x, y, w, h = box
         filled = x, y, max(1, round(w * (times[-1] - times[0]) / TRACE_S)), h
         if has_threshold:
@@ -308,6 +305,14 @@ class Window:
         polyline(canvas, signals, low, high, filled, GREEN)
         said = "signal (green) and threshold (red)" if has_threshold else "signal"
         write(canvas, f"{said}, last {TRACE_S:g} s", (x, y - 4), GREY, 0.4)
+
+
+def trace_range(signals: np.ndarray, top: float) -> tuple[float, float]:
+    """Return what the trace shows, from and to; `top` is the highest threshold, 0 for none."""
+    low = min(0.0, signals.min())
+    if not top:
+        return low, max(signals.max(), low + FLAT)
+    return low, min(max(signals.max(), 1.2 * top), 3 * top)  # a jump must not hide the rest
 
 
 def open_window(settings: RigSettings, wanted: bool, is_linear: bool | None = None) -> Window | NoWindow:

@@ -60,13 +60,16 @@ class Told:
         return () if self.is_blind else parts
 
     def lines(self, lines: Mapping[str, str]) -> dict[str, str]:
-        """Return the lines of the window."""
-        return {label: text for label, text in lines.items() if not (self.is_blind and label in HIDDEN_LINES)}
+        """Return the lines of the window; a blind one says that it is."""
+        if not self.is_blind:
+            return dict(lines)
+        return {label: text for label, text in lines.items() if label not in HIDDEN_LINES} | {"session": BLIND}
 
     def rows(self, rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the rows of the table at the end; a blind one says that it is."""
-        shown = [row for row in rows if not (self.is_blind and row[0] in HIDDEN_ROWS)]
-        return shown + ([("session type", BLIND)] if self.is_blind else [])
+        if not self.is_blind:
+            return list(rows)
+        return [row for row in rows if row[0] not in HIDDEN_ROWS] + [("session type", BLIND)]
 
     def notes(self, notes: Mapping[str, object]) -> dict[str, object]:
         """Return the notes that are shown."""
