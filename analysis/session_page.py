@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.chance_numbers import against_chance_in, chance_number, chance_tables
-from analysis import blind
+from analysis import blind, yoked
 from analysis.checks import BAD, FAIR, Check, all_checks
 from analysis.csv_files import exact, write_csv
 from analysis.derived.learning import counted, in_words
@@ -21,6 +21,7 @@ from analysis.figures.stability import STABILITY, TIMING
 from analysis.outcomes import Outcomes, minutes_of, outcomes_of, reward_ul, rewards_of
 from analysis.page import Page, draw_all
 from analysis.sessions import stands_in
+from analysis.yoked import yoked_to
 from rig.protocol.session_types import RULES
 from rig.settings.clmf import ClmfSettings
 from rig.settings.told import Told
@@ -134,15 +135,10 @@ def is_random(evidence: Evidence) -> bool:
     return evidence.settings is not None and not RULES[evidence.settings.session_type].ends_trial
 
 
-def yoked_to(evidence: Evidence) -> str:
-    """Return the session that this one was yoked to; '' where it was yoked to none."""
-    return str(evidence.session.attributes.get("yoked_to_session", ""))
-
-
 def took_part(evidence: Evidence) -> str:
     """Say how the mouse took part."""
-    if is_random(evidence) and not evidence.is_baseline and (other := yoked_to(evidence)):
-        return f"Trials, tones and rewards were those of {other}, whatever the signal of this mouse did."
+    if yoked_to(evidence):
+        return yoked.in_words(evidence)
     if is_random(evidence) and not evidence.is_baseline:
         return "Rewards came at random, whatever the signal did."
     return in_words(trials_of(evidence), evidence.is_baseline)

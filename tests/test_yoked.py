@@ -5,10 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
+from analysis.evidence import gather
 from analysis.replay.experiment import run_again
 from analysis.replay.recorded import open_recorded
 from analysis.report_files import make
 from analysis.what_if_session import try_session
+from analysis.yoked import in_words
 from helper import SessionType
 from rig.errors import SettingsError
 from rig.files.reader import read_session
@@ -324,6 +326,25 @@ def test_a_copy_that_is_broken_is_said_in_a_sentence(tmp_path, broken):
     (tmp_path / YOKE_FILE).write_text(broken)
     with pytest.raises(SettingsError, match="what this session was yoked to cannot be read"):
         own_yoke(tmp_path)
+
+
+@pytest.mark.parametrize("times", ["1.0 0.5 2.0", "1.0 nan 2.0", "1.0 2.0 inf", "-1.0 0.0 1.0", "1.0 2.0 1.5"])
+def test_a_copy_whose_times_are_none_is_refused(tmp_path, times):
+    lines = [f"{time_s},0,0,0,0" for time_s in times.split()]
+    (tmp_path / YOKE_FILE).write_text("\n".join([",".join(HEADER), *lines]) + "\n")
+    with pytest.raises(SettingsError, match="the times in it are no numbers, or go back"):
+        own_yoke(tmp_path)
+
+
+def test_the_report_says_how_many_rewards_followed_a_crossing_of_its_own(run):
+    finished(run(mouse="m2", seed=2, settings=YOKED))
+    session = run.session("m2")
+    dff, threshold, reward = (session.columns[name] for name in ("roi_dff", "rew_threshold", "reward"))
+    rows = np.flatnonzero(reward == SUCCESS)
+    crossed = int((dff[rows - 15] > threshold[rows]).sum())
+    assert in_words(gather(session.folder)).endswith(
+        f"Of {len(rows)} rewards, {crossed} came when its own signal had crossed the threshold."
+    )
 
 
 def test_a_check_says_what_it_is_yoked_to(run):

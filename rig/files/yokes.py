@@ -107,6 +107,8 @@ def why_not(this: This, session: Session) -> Iterator[str]:
     simulated = str(said.get("simulated", "it does not say what"))
     if simulated != REAL and not this.is_simulated:
         yield f"is not real (simulated: {simulated})"
+    if not {"trial", "reward", "freq"} <= session.columns.keys() or len(session) < 2:
+        yield f"has no rows in {ROWS_FILE}"
     section = named_section(session.folder / "config.ini")
     if section != this.settings.section:
         yield f"is a session of [{section}], and this one is of [{this.settings.section}]"
@@ -127,12 +129,20 @@ def refuse_too_short(settings: RigSettings, session: Session) -> None:
 def refuse_other_durations(settings: RigSettings, session: Session) -> None:
     """Raise SettingsError where trials and rests of a session were set otherwise: this one will have those."""
     for key in DURATIONS:
-        theirs, ours = float(session.settings.get(key, "nan")), getattr(settings, key)
+        theirs, ours = seconds_in(session, key), getattr(settings, key)
         if theirs != ours:
             raise SettingsError(
                 f"yoked_to = {settings.yoked_to}: {session.folder.name} was run with {key} = {theirs:g} s, which its "
                 f"trials have here, too, and this session says {ours:g} s; set {key} = {theirs:g}"
             )
+
+
+def seconds_in(session: Session, key: str) -> float:
+    """Return a duration in the settings of a session, s; NaN where they do not say."""
+    try:
+        return float(session.settings.get(key, ""))
+    except ValueError:
+        return np.nan
 
 
 def score_of(session: Session, total_trials: int) -> Score:
@@ -153,7 +163,21 @@ def score_of(session: Session, total_trials: int) -> Score:
     changes = (np.diff(trial, prepend=-1) != 0) | (np.diff(freq, prepend=-1) != 0)
     rows = np.flatnonzero((changes | (outcome != NONE) | water) & (time_s < end_s))
     moments = (Moment(float(time_s[i]), int(trial[i]), float(freq[i]), int(outcome[i]), bool(water[i])) for i in rows)
-    return Score(tuple(moments), end_s)
+    return checked(Score(tuple(moments), end_s), str(session.folder))
+
+
+def checked(score: Score, where: str) -> Score:
+    """Return a score whose times are numbers that never go back.
+
+    Raises
+    ------
+    SettingsError
+        They are not: such a session would never end.
+    """
+    times_s = np.array([*(moment.time_s for moment in score.moments), score.end_s])
+    if not np.isfinite(times_s).all() or (np.diff(times_s, prepend=0.0) < 0).any():
+        raise SettingsError(f"{where}: the times in it are no numbers, or go back; no session can be yoked to it")
+    return score
 
 
 def end_of(session: Session, trial: np.ndarray, time_s: np.ndarray, total_trials: int) -> float:
@@ -161,7 +185,7 @@ def end_of(session: Session, trial: np.ndarray, time_s: np.ndarray, total_trials
     if (further := np.flatnonzero(trial > total_trials)).size:
         return float(time_s[further[0]])
     period_s = float(np.median(np.diff(time_s)))
-    return float(time_s[-1]) + period_s - float(session.settings.get("tail_dur") or 0)
+    return float(time_s[-1]) + period_s - float(np.nan_to_num(seconds_in(session, "tail_dur")))
 
 
 def text_of(score: Score) -> str:
@@ -192,7 +216,7 @@ def own_yoke(folder: Path) -> Yoke | None:
         return None
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: what this session was yoked to cannot be read ({error})") from None
-    return Yoke(str(path), Score(tuple(moments), end.time_s))
+    return Yoke(str(path), checked(Score(tuple(moments), end.time_s), str(path)))
 
 
 def moment_of(line: list[str]) -> Moment:
