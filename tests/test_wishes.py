@@ -22,7 +22,7 @@ from rig.screen.wishes import BACKSPACE, ESC, Keyboard
 from support.hand import Hand
 from support.places import SHORT
 from support.runner import Runner, finished, without_time
-from support.waiting import end, needs, wait_until
+from support.waiting import at_the_terminal, end, needs, wait_until
 
 PERIOD_S = 0.1
 DURATIONS = {"framerate": 10, "seed": 0, "initial_rest_dur": 2, "max_trial_dur": 3, "success_rest_dur": 1}
@@ -180,15 +180,6 @@ def typed(tmp_path_factory):
         os.close(theirs)
     assert process.returncode == 0, errors
     return run.session()
-
-
-def at_the_terminal(fd):
-    """Let this process be the one in the foreground of a terminal."""
-    import fcntl
-    import termios
-
-    os.setsid()
-    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
 
 
 def test_lines_of_the_terminal_are_notes(typed):

@@ -1,6 +1,9 @@
 """A yoked session has the trials, tones and rewards of another one, whatever its own signal does."""
 
+import os
+import pty
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from rig.protocol.trials import FAIL, NONE, SUCCESS, Plan
 from rig.protocol.yoked import Moment, Score, Yoked, course_of
 from support.places import SHORT, SPEED_SCRIPT
 from support.runner import Runner, SpeedRunner, finished, without_time
+from support.waiting import at_the_terminal, end
 
 PLAYED = ("freq", "reward", "trial", "audio")
 YOKED = SHORT | {"session_type": "yoked", "yoked_to": "m1"}
@@ -362,3 +366,46 @@ def test_a_mouse_can_be_yoked_in_the_movement_experiment_too(tmp_path):
     )
     for name in PLAYED:
         np.testing.assert_array_equal(run.session("m2").columns[name], run.session().columns[name], name)
+
+
+PACED = {"framerate": "30", "initial_rest_dur": "1.5", "max_trial_dur": "1.5", "total_trials": "2"}
+PACED |= {"success_rest_dur": "1", "fail_rest_dur": "1", "dff_history": "1", "reward_delay": "0.2"}
+PACED |= {"max_frame_age_ms": "60000"}
+
+
+def run_with_a_pause(run, settings):
+    """Run a session of m2 at its own pace, and type a pause into its terminal; return its folder."""
+    ours, theirs = pty.openpty()
+    command = run.command(mouse="m2", seed=2, settings=settings, fast=False)
+    process = subprocess.Popen(
+        command, cwd=run.tmp_path, stdin=theirs, stdout=subprocess.DEVNULL, preexec_fn=lambda: at_the_terminal(theirs)
+    )
+    try:
+        run.wait_for_rows(10, "m2")
+        os.write(ours, b"p\n")
+        run.wait_for_rows(80, "m2")
+        os.write(ours, b"p\n")
+        assert process.wait(60) == 0
+    finally:
+        end(process)
+        os.close(ours)
+        os.close(theirs)
+    return run.session("m2").folder
+
+
+def test_after_a_pause_it_goes_on_where_it_was_and_is_replayed_bit_for_bit(tmp_path):
+    run = Runner(tmp_path)
+    finished(run(settings=SHORT | PACED))
+    folder = run_with_a_pause(run, YOKED | PACED)
+    master, yoked = run.session(), read_session(folder)
+    ((begins_s, goes_on_s),) = yoked.pauses
+    assert goes_on_s - begins_s > 1
+    assert not yoked.columns["trial"][yoked.of("pause")[1].frame : yoked.of("pause")[2].frame].any()
+    for name in ("trial", "reward"):  # the same rows, but for those of the pause
+        events = [[row for row in each.columns[name].tolist() if row] for each in (master, yoked)]
+        assert events[0] == events[1]
+    assert len(yoked) - len(master) == pytest.approx((goes_on_s - begins_s) * 30, abs=2)
+    replay = {"vid_source": "VideoStream", "vid_root": folder}
+    finished(run("--config", folder / "config.ini", mouse="replay", seed=None, settings=replay))
+    assert without_time(run.session("replay")) == without_time(yoked)
+    assert try_session(folder, []).is_same

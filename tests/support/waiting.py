@@ -1,7 +1,10 @@
 """Waiting, ending processes, and skipping what this machine lacks."""
 
+import fcntl
+import os
 import shutil
 import signal
+import termios
 import time
 
 import pytest
@@ -20,6 +23,12 @@ def end(process):
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     process.wait(20)
+
+
+def at_the_terminal(fd):
+    """Let this process be the one in the foreground of a terminal."""
+    os.setsid()
+    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
 
 
 def needs(*programs):
