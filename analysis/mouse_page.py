@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.blind import CURE, hides
 from analysis.chance_numbers import against_chance_in
 from analysis.chance_numbers import numbers_of as chance_of_day
-from analysis.blind import CURE, hides
 from analysis.csv_files import write_csv
 from analysis.derived.learning import counted
 from analysis.evidence import Evidence, gather

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.chance_numbers import against_chance_in, chance_number, chance_tables
 from analysis import blind, yoked
+from analysis.chance_numbers import against_chance_in, chance_number, chance_tables
 from analysis.checks import BAD, FAIR, Check, all_checks
 from analysis.csv_files import exact, write_csv
 from analysis.derived.learning import counted, in_words

@@ -20,8 +20,8 @@ from rig.files.about import About
 from rig.files.log import SessionLog
 from rig.files.session_tables import EVENT
 from rig.files.subject import SUBJECT_FILE, lines_of
-from rig.protocol.chance import against_chance, in_words
 from rig.files.yokes import YOKE_FILE, Yoke, text_of
+from rig.protocol.chance import against_chance, in_words
 from rig.protocol.trials import FAIL, NONE, SUCCESS, Step
 from rig.screen.status_line import StatusLine
 from rig.screen.window import Mark

@@ -27,6 +27,7 @@ from rig.settings.fields import (
     Folder,
     MovieName,
     Names,
+    PathText,
     is_file_of_ours,
     setting,
 )
