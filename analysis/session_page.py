@@ -16,6 +16,8 @@ from analysis.figures.cortex import CORRELATION, IMAGE, MAPS
 from analysis.figures.course import LEARNING, OVERVIEW, REWARDS, TRIALS
 from analysis.figures.feedback import LICKS, THRESHOLDS, TONES
 from analysis.figures.paw import LEFT_RIGHT, PATH, TRACKING
+from analysis.figures.same_place import SAME_PLACE, was_registered
+from analysis.figures.same_place import in_words as registration_in_words
 from analysis.figures.spec import Spec
 from analysis.figures.stability import STABILITY, TIMING
 from analysis.outcomes import Outcomes, minutes_of, outcomes_of, reward_ul, rewards_of
@@ -39,7 +41,8 @@ def figures_of(evidence: Evidence, is_blind: bool = False) -> tuple[Spec, ...]:
         return blind.FIGURES_OF_PAWS if tracks else blind.FIGURES
     if tracks:
         return *OF_ALL[:3], PAW[0], *OF_ALL[3:], *PAW[1:], *OF_THE_RIG
-    return OF_ALL[0], CORTEX[0], *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], CORTEX[2], *OF_THE_RIG
+    days = (SAME_PLACE,) * was_registered(evidence)
+    return OF_ALL[0], CORTEX[0], *days, *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], CORTEX[2], *OF_THE_RIG
 
 
 def page_of(evidence: Evidence, is_blind: bool = False) -> Page:
@@ -101,6 +104,7 @@ def about(evidence: Evidence, told: Told) -> str:
         counted(max(len(session), len(session.images or ())), "frame"),
         f"ended by: {told.ended_by(str(ended))}" if ended else "",
         str(session.attributes.get("rig", "")),
+        registration_in_words(evidence),
     ]
     return " · ".join(part for part in parts if part)
 

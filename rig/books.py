@@ -17,6 +17,7 @@ from rig.ending import signals
 from rig.errors import ToneError
 from rig.events import PAUSE_BEGINS
 from rig.files.about import About
+from rig.files.first_day import save_registration
 from rig.files.log import SessionLog
 from rig.files.session_tables import EVENT
 from rig.files.subject import SUBJECT_FILE, lines_of
@@ -160,6 +161,7 @@ class Books:
         self, rig: Rig, rois: Sequence[Roi], marks: Sequence[Mark], log: SessionLog, status: StatusLine
     ) -> None:
         self.notes, self.folder = log.notes, log.folder
+        self.notes.update(save_registration(log.folder, rig.options.same_place))
         if rig.tone.device:
             self.notes["tone_device"] = rig.tone.device
         if rig.options.threshold_from:

@@ -11,12 +11,14 @@ from typing import Generic, TypeVar
 from typing_extensions import NamedTuple  # that of Python 3.10 cannot be generic
 
 from CameraFactory import CameraFactory
+from rig.devices.same_place import SamePlace
 from rig.devices.water import Dose, dose_of
 from rig.errors import LogError, SettingsError
 from rig.files.about import Script, running_script
 from rig.files.arms import in_its_arm
 from rig.files.auto_threshold import with_threshold
 from rig.files.finishing import finish
+from rig.files.first_day import open_same_place
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
 from rig.files.places import PLACES_FILE, with_places_of
 from rig.files.session_tables import cut_short
@@ -96,6 +98,8 @@ class Options(NamedTuple, Generic[S_co]):
         What a yoked session is yoked to.
     threshold_from : str
         The baseline that the threshold comes from, in words; '' where it was given as a number.
+    same_place : SamePlace or None
+        The registration to the mouse's first day; None where none is wanted, as in a replay.
     """
 
     settings: S_co
@@ -116,6 +120,7 @@ class Options(NamedTuple, Generic[S_co]):
     lab: Lab = Lab()
     yoke: Yoke | None = None
     threshold_from: str = ""
+    same_place: SamePlace | None = None
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -194,6 +199,9 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
         ask_everything(settings, config, mouse_id)
     read_subject(settings.data_root / mouse_id / SUBJECT_FILE)  # what is wrong there is said before the session
     options = Options(*known, mouse_id, today_ul, False, replay_of, running_script(), read_lab(config), yoke)
+    if not replay_of:  # its places are those of the recorded session, moved already
+        same_place = open_same_place(settings, settings.data_root / mouse_id, simulated.get("camera", ""))
+        options = options._replace(same_place=same_place)
     settings = at_places_of(settings, mouse_id, overrides.keys(), args.no_window)
     settings, threshold_from = with_threshold(settings, mouse_id, "camera" in simulated, args.baseline is not None)
     trials = course_of(settings.plan(), args.baseline, None if yoke is None else yoke.score)

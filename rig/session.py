@@ -17,6 +17,7 @@ from rig.ending import signals
 from rig.errors import NoSession
 from rig.events import PAUSE_ASKED, PAUSE_ENDS, Events
 from rig.files.auto_threshold import after_the_preview
+from rig.files.first_day import FIRST_DAY_FILE
 from rig.files.places import PLACES_FILE, change_of, update_places
 from rig.files.report import make_reports, say_commands
 from rig.files.rows import ROWS_FILE
@@ -24,6 +25,7 @@ from rig.options import Options
 from rig.protocol.chance import Chance
 from rig.protocol.tally import Tally
 from rig.protocol.trials import FAIL, SUCCESS, Course, Step
+from rig.registering import keep_day, register_unseen, say_first_day
 from rig.screen.drawing import save_picture
 from rig.screen.summary_table import print_summaries
 from rig.screen.window import NoWindow, Preview, Window, open_window
@@ -264,11 +266,16 @@ def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> list[Any]:
         The window was closed.
     """
     rig.outputs.light.on()  # without the light there is nothing to place an ROI on
-    if not isinstance(rig.window, Window):
-        return list(rois)
-    options, editor = rig.options, preview.editor
-    editor.as_read = options.as_read
+    options, editor, same_place = rig.options, preview.editor, rig.options.same_place
     folder = options.settings.data_root / options.mouse_id
+    say_first_day(same_place)
+    if not isinstance(rig.window, Window):
+        if same_place is None:
+            return list(rois)
+        settings = register_unseen(same_place, rig.camera, options.settings, rig.beat)
+        rig.rest()
+        return start_with(rig, settings, folder, rois)
+    editor.as_read, editor.same_place = options.as_read, same_place
     with signals.at_safe_points():  # an exception in the callback of the pointer would be lost
         starts = rig.window.place_rois(
             rig.camera, rig.lick, preview, rig.beat, lambda picture: save_picture(folder, picture)
@@ -276,11 +283,22 @@ def place_rois(rig: Rig, rois: Sequence[Roi], preview: Preview) -> list[Any]:
     rig.rest()
     if not starts:
         raise NoSession("The window was closed: no session.")
-    keep_changes(options, editor.settings)
-    threshold_from = after_the_preview(options.threshold_from, options.settings, editor.settings)
-    rig.options = options._replace(settings=editor.settings, threshold_from=threshold_from)
-    placed = {roi.name: roi for roi in editor.rois()}
-    return [placed[roi.name] for roi in rois]
+    if same_place is None or same_place.first is None:
+        keep_changes(options, editor.settings)
+    return start_with(rig, editor.settings, folder, rois)
+
+
+def start_with(rig: Rig, settings: Any, folder: Path, rois: Sequence[Roi]) -> list[Any]:
+    """Take the settings with which the session starts; return the ROIs of these names, in the same order.
+
+    A first day (registration) is kept in the folder of the mouse.
+    """
+    options = rig.options
+    with saying_what_fails(folder / FIRST_DAY_FILE):
+        keep_day(options, settings, folder)
+    threshold_from = after_the_preview(options.threshold_from, options.settings, settings)
+    rig.options = options._replace(settings=settings, threshold_from=threshold_from)
+    return [settings.make_roi(roi.name, roi.color) for roi in rois]
 
 
 @contextmanager

@@ -69,8 +69,8 @@ def test_no_circle_within_a_room():
             "from rig.simulated.lick import SimLick",
             "only in the function that opens one of the two",
         ),
-        ("rig.books", "from rig import preflight", "rig.preflight is on floor 12, not below floor 12 of rig.books"),
-        ("CameraFactory", "import PiCameraStream", "PiCameraStream is on floor 13, not below floor 7"),
+        ("rig.books", "from rig import preflight", "rig.preflight is on floor 13, not below floor 13 of rig.books"),
+        ("CameraFactory", "import PiCameraStream", "PiCameraStream is on floor 14, not below floor 7"),
     ],
 )
 def test_a_trespass_is_seen(module, source, fragment):

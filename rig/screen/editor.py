@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
 
+from rig.devices.same_place import SamePlace
 from rig.settings.common import RigSettings
 from roi_manager import CENTRE, Circle, Grip, Rect
 
@@ -81,6 +82,8 @@ class Editor:
         As the preview began.
     as_read : RigSettings
         Without the places of the mouse; where `reset` puts an ROI.
+    same_place : SamePlace or None
+        The registration to the mouse's first day; None where none is wanted.
     settings : RigSettings
         With everything as it is now.
     selected : str
@@ -110,6 +113,7 @@ class Editor:
 
     def __init__(self, settings: RigSettings, colors: Sequence[tuple[int, int, int]] = COLORS, zoom: float = 1) -> None:
         self.start = self.as_read = settings
+        self.same_place: SamePlace | None = None
         self._state = State(settings, settings.shown_rois()[0])
         self._before: list[State] = []
         self._colors, self._zoom = colors, zoom

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from rig.devices.frames import Frame
 from rig.screen.editor import LEAST_PX, Editor, Picking, Point, Roi
 from rig.settings.clnf import describe_outline
 from rig.settings.head import LARGEST_ANGLE, in_words
@@ -24,6 +25,7 @@ class CortexEditor(Editor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ruler: list[Point] = []
+        self.shows_blend = False
         self._reshaped: dict[str, tuple[tuple[int, ...], Roi]] = {}  # {ROI: (its place, what it was before)}
 
     HELP = (
@@ -37,6 +39,8 @@ class CortexEditor(Editor):
         ("b", "bregma: click on it"),
         ("l", "lambda: click on it; turns all sites with the head"),
         ("m", "ruler: click on two marks, type the mm between them; sets ppmm"),
+        ("o", "both pictures: the first day magenta, today green (registration = 1)"),
+        ("t", "take the picture of the vessels anew (registration = 1)"),
         *Editor.HELP[4:],
     )
 
@@ -50,6 +54,8 @@ class CortexEditor(Editor):
             "b": self.ask_bregma,
             "l": self.ask_lambda,
             "m": self.ask_ruler,
+            "o": self.toggle_blend,
+            "t": self.take_again,
         }
 
     def least_px(self) -> tuple[float, float]:
@@ -194,6 +200,56 @@ class CortexEditor(Editor):
         self.ruler = []
         if self._change(self.settings.model_copy(update={"ppmm": ppmm})):
             self.say(f"ppmm = {ppmm:g} px/mm{self._what_stays()}")
+        return ""
+
+    # The same place every day
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame; with the last of the picture of the vessels, everything is moved."""
+        if self.same_place is None or not self.same_place.take(frame, self.settings) or self.same_place.found is None:
+            return
+        if not self.same_place.found.is_known:
+            self._refuse(self.same_place.doubt())
+        elif self._change(self.same_place.moved(self.settings)):
+            self.say(f"{self.same_place.in_words()}; u undoes it")
+
+    def take_again(self) -> None:
+        """Take today's picture of the vessels anew: the head was moved, or the light has changed."""
+        if self.same_place is None:
+            self._refuse("no picture of the vessels is taken; registration = 1 does that")
+        else:
+            self.same_place.again()
+            self.say("the picture of the vessels is taken anew")
+
+    def toggle_blend(self) -> None:
+        """Show or hide today's picture on that of the first day."""
+        if self.same_place is None or self.same_place.found is None:
+            self._refuse("there is no picture of a first day to compare with (registration)")
+        else:
+            self.shows_blend = not self.shows_blend
+
+    def _cancel(self) -> bool:
+        """Cancel what was begun, and ask where the registration is in doubt; return whether there was anything."""
+        same_place = self.same_place
+        if super()._cancel():
+            return True
+        if same_place is None:
+            return False
+        if same_place.today is None:
+            self._refuse(f"not started: {same_place.in_words()}")
+        elif doubt := same_place.doubt():
+            self.ask(f"{doubt}; start anyway? y", self._confirm)
+        else:
+            return False
+        return True
+
+    def _confirm(self, answer: str) -> str:
+        """Take the answer of whoever wants to start in spite of a doubt."""
+        assert self.same_place is not None
+        if answer != "y":
+            return "type y, then Enter"
+        self.same_place.confirmed = True
+        self.say("confirmed: Esc starts the session")
         return ""
 
     def _what_stays(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rig.devices.frames import Frame
 from rig.devices.image_check import levels, roi_trouble
+from rig.devices.same_place import blended
 from rig.protocol.dff import RoiHistory, dff_map
 from rig.screen.drawing import (
     BAR_HEIGHT,
@@ -42,6 +43,7 @@ MOST_FRAMES = 100  # of the map's baseline: whole frames take memory
 MAP_FULL_SCALE, MAP_BLUR_PX = 0.05, 2.0
 BRIGHTNESS_FRAMES = 150
 SITE_SIZE = 0.3  # of the letters
+SAYS_BLEND = "vessels of both days: magenta only on the first, green only today, grey where they lie on each other"
 
 
 def make_rois(settings: ClnfSettings) -> list[Rect | Circle]:
@@ -112,6 +114,7 @@ class CortexPreview:
 
     def take(self, frame: Frame) -> None:
         """Take the next frame."""
+        self.editor.take(frame)
         self._dff = dff_map(frame.image, self._history.baseline())
         self._history.append(frame.image)
         self._blue.append(float(frame.image[..., 0].mean()))
@@ -119,14 +122,16 @@ class CortexPreview:
 
     def draw(self, placing: annots, licked: bool, is_linear: bool | None) -> np.ndarray:
         """Return the picture of now, (height, width, 3) uint8 BGR."""
-        live = enlarge(for_the_eye(placing.image, is_linear), placing.scale)
+        live = enlarge(self._live(for_the_eye(placing.image, is_linear)), placing.scale)
         # Averaged over neighbours, only for the eye: shot noise hides the sites otherwise.
         smooth = cv2.GaussianBlur(self._dff, (0, 0), MAP_BLUR_PX)
         map_view = enlarge(color_dff(smooth, MAP_FULL_SCALE), placing.scale)
         for view in (live, map_view):
             self._draw_places(view, placing)
         show_levels(live, placing, self.editor.settings.max_saturated)
-        if is_linear:
+        if self.editor.shows_blend:
+            caption(live, SAYS_BLEND)
+        elif is_linear:
             caption(live, SAYS_CURVE)
         percent = round(100 * MAP_FULL_SCALE)
         caption(map_view, f"dF/F, green - blue, blurred: blue -{percent} %, red +{percent} %")
@@ -139,6 +144,14 @@ class CortexPreview:
         self._draw_brightness(canvas[h + BAR_HEIGHT :, :w], placing.image, licked)
         self._draw_info(canvas[h + BAR_HEIGHT :, w + GAP :])
         return canvas
+
+    def _live(self, image: np.ndarray) -> np.ndarray:
+        """Return the live image, or both pictures of the vessels where they are asked for."""
+        same = self.editor.same_place
+        if not self.editor.shows_blend or same is None or same.first is None or same.today is None:
+            return image
+        ppmm = float(str(same.first.head["ppmm"]))
+        return blended(same.first.picture, same.today, same.move_of(self.editor.settings), ppmm)
 
     def _draw_places(self, view: np.ndarray, placing: annots) -> None:
         """Draw sites, ROIs and the pointer on one of the two views."""
@@ -169,6 +182,8 @@ class CortexPreview:
         """Write where pointer and ROI are, and what is odd about them."""
         lines = [(line, WHITE) for line in self.editor.roi_lines()]
         lines.append((self.editor.pointer_line() or "pointer  outside of image and map", GREY))
+        if self.editor.same_place is not None:
+            lines.append((self.editor.same_place.in_words(), RED if self.editor.same_place.doubt() else WHITE))
         lines += [(f"! {warning}", YELLOW) for warning in self.editor.warnings()]
         for i, (line, color) in enumerate(lines):
             write_within(strip, line, (4, 20 + LINE_HEIGHT * i), 0.45, color)

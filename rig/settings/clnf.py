@@ -17,6 +17,7 @@ from rig.settings.fields import (
     CORTEX,
     TRIALS,
     DffThreshold,
+    Moved,
     NamesOrNone,
     Outline,
     Place,
@@ -50,6 +51,12 @@ class CortexSettings(CameraSettings):
         "cortical sites, lateral and anterior of bregma",
         'JSON {"name": {"ML": mm, "AP": mm}}',
         {name: Site(ML=ml, AP=ap) for name, (ml, ap) in STANDARD_SITES_MM.items()},
+    )
+    sim_head_moved: Moved = setting(
+        CORTEX,
+        "SimCameraStream: how the head lies otherwise than the settings say, to try what `registration` does",
+        "right, down mm, clockwise degrees, scale",
+        (0.0, 0.0, 0.0, 1.0),
     )
 
     def head(self) -> Head:
@@ -90,6 +97,21 @@ class ClnfSettings(RigSettings, CortexSettings):
     )
     spontaneous_rate: float = setting(
         TRIALS, "--baseline: suggest the threshold that is crossed this often", "1/min", 2.0, gt=0
+    )
+    registration: Literal["0", "1", "new"] = setting(
+        CORTEX,
+        "move sites and ROIs with the head, so that they lie as on the mouse's first day (docs/same_place.md): 0 no, "
+        "1 yes, and a mouse without a first day has it today; new: today is the first day in any case",
+        "0, 1, new",
+        "0",
+    )
+    max_registration_mm: float = setting(
+        CORTEX,
+        "registration: with a larger error the session starts only after you have confirmed it",
+        "mm",
+        0.1,
+        gt=0,
+        le=10,
     )
     placed: dict[str, Outline] = Field(default_factory=dict, exclude=True)
     """ROIs placed by hand, {lower-case name: (x, y, w, h), or (x, y, r)} in px: lines like `m1_l = 76,114,8,8`."""

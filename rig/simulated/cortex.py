@@ -6,8 +6,10 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from rig.protocol.registration import Move
 from rig.settings.clnf import CortexSettings
 from rig.settings.loading import from_strings
+from rig.settings.moved import moved_head, simulated_move
 from rig.simulated.mouse import SimMouse
 
 BLUE_LEVEL, GREEN_LEVEL, RED_LEVEL = 110.0, 150.0, 25.0  # brightness of the resting cortex, of 255
@@ -25,7 +27,7 @@ class Scene:
     """
 
     def __init__(self, settings: CortexSettings) -> None:
-        self._settings = settings
+        self._settings, self._move = settings, simulated_move(settings)
         self._seed = settings.seed or 0
         random = np.random.default_rng(self._seed)
         self._rest = self._resting_image(random)
@@ -69,7 +71,7 @@ class Scene:
         """Return the cortex without activity (height, width, 3) float32 BGR: bright brain, dark vessels."""
         width, height = self._settings.resolution
         row, col = self._settings.bregma
-        y, x = np.mgrid[:height, :width].astype(np.float32)
+        y, x = self._before_the_move(*np.mgrid[:height, :width].astype(np.float32))
         mm_x, mm_y = (x - col) / self._settings.ppmm, (y - row) / self._settings.ppmm
         radius = np.sqrt((mm_x / 4.8) ** 2 + ((mm_y - 0.2) / 5.0) ** 2)
         brain = np.clip((1.05 - radius) * 8, 0.1, 1) * (1 - 0.3 * np.clip(radius, 0, 1) ** 2)
@@ -81,14 +83,24 @@ class Scene:
         light = np.clip(brain * (1 - 0.35 * np.clip(vessels, 0, 1)), 0.05, 1)
         return np.stack([BLUE_LEVEL * light, GREEN_LEVEL * light, RED_LEVEL * light], axis=-1).astype(np.float32)
 
+    def _before_the_move(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the pixels y, x lay before the head was moved."""
+        if self._move == Move():
+            return y, x
+        matrix = cv2.invertAffineTransform(self._move.matrix(x.shape, self._settings.ppmm)).astype(np.float32)
+        before = [row[0] * x + row[1] * y + row[2] for row in matrix]
+        return before[1], before[0]
+
     def _site_footprints(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the profiles of all sites along the rows (n_sites, height) and the columns (n_sites, width), float32.
 
         A site is a round Gaussian, the product of both; so the activity of all sites is one product of two matrices.
         """
         width, height = self._settings.resolution
-        sigma_px = SITE_SIGMA_MM * self._settings.ppmm
-        seeds = self._settings.seeds().values()
+        head = moved_head(self._settings, self._move)
+        sigma_px = SITE_SIGMA_MM * head.ppmm
+        sites_mm = {name: {"ML": site.ML, "AP": site.AP} for name, site in self._settings.seeds_mm.items()}
+        seeds = head.seeds(sites_mm).values()
         rows = np.array([site["AP"] for site in seeds], np.float32).reshape(-1, 1)
         columns = np.array([site["ML"] for site in seeds], np.float32).reshape(-1, 1)
         profiles = [

@@ -19,6 +19,7 @@ FLOORS = (
     CAMERAS,  # imported by CameraFactory at run time only
     {"rig.preflight", "rig.baseline", "rig.commands", "rig.books"},
     {"rig.session"},
+    {"rig.registering"},
     {"rig.options"},
     {"rig.questions"},
     {"rig.screen", "rig.files"},
