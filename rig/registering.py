@@ -8,7 +8,7 @@ from CameraFactory import CameraFactory
 from rig.devices.image_check import image_trouble
 from rig.devices.same_place import PICTURE_S, SamePlace
 from rig.ending import signals
-from rig.errors import NoSession
+from rig.errors import RigError
 from rig.files.first_day import ANEW, FIRST_DAY_FILE, keep_first_day
 from rig.options import Options
 from rig.settings.clnf import ClnfSettings
@@ -42,7 +42,7 @@ def register_unseen(
 
     Raises
     ------
-    NoSession
+    RigError
         The picture cannot be used, or its error is too large, and nobody is there to confirm.
     """
     say(f"taking a picture of the vessels, {PICTURE_S:g} s; the light is on, and the session begins after it")
@@ -56,7 +56,7 @@ def register_unseen(
     after = same_place.moved(settings)
     why = (same_place.doubt(), *after.contradictions(), trouble_of(same_place, after))
     if trouble := next(filter(None, why), ""):
-        raise NoSession(
+        raise RigError(
             f"registration: no session was started: {trouble}; start with the window, where you can look and confirm, "
             f"set max_registration_mm, or begin anew: {ANEW}"
         )

@@ -177,6 +177,7 @@ class SamePlace:
             "registration_error_mm": round(found.error_mm, 4),
             "registration_error_degrees": round(found.error_degrees, 3),
             "registration_agreement": round(found.agreement, 3),
+            "registration_agreement_aside": round(found.aside, 3),
             "registration_confirmed": int(self.confirmed),
         }
 

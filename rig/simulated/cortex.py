@@ -27,7 +27,7 @@ class Scene:
     """
 
     def __init__(self, settings: CortexSettings) -> None:
-        self._settings, self._move = settings, simulated_move(settings)
+        self._settings = settings
         self._seed = settings.seed or 0
         random = np.random.default_rng(self._seed)
         self._rest = self._resting_image(random)
@@ -69,27 +69,8 @@ class Scene:
 
     def _resting_image(self, random: np.random.Generator) -> np.ndarray:
         """Return the cortex without activity (height, width, 3) float32 BGR: bright brain, dark vessels."""
-        width, height = self._settings.resolution
-        row, col = self._settings.bregma
-        y, x = self._before_the_move(*np.mgrid[:height, :width].astype(np.float32))
-        mm_x, mm_y = (x - col) / self._settings.ppmm, (y - row) / self._settings.ppmm
-        radius = np.sqrt((mm_x / 4.8) ** 2 + ((mm_y - 0.2) / 5.0) ** 2)
-        brain = np.clip((1.05 - radius) * 8, 0.1, 1) * (1 - 0.3 * np.clip(radius, 0, 1) ** 2)
-        vessels = np.exp(-((mm_x / 0.12) ** 2)) * 0.9  # the midline sinus
-        for _ in range(10):
-            start, slope, bend, phase = random.normal(0, (3, 0.4, 0.25, 3))
-            path = start + slope * mm_y + bend * np.sin(1.3 * mm_y + phase)
-            vessels += np.exp(-(((mm_x - path) / 0.06) ** 2)) * random.uniform(0.3, 0.8)
-        light = np.clip(brain * (1 - 0.35 * np.clip(vessels, 0, 1)), 0.05, 1)
+        light = resting_light(self._settings, random)
         return np.stack([BLUE_LEVEL * light, GREEN_LEVEL * light, RED_LEVEL * light], axis=-1).astype(np.float32)
-
-    def _before_the_move(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the pixels y, x lay before the head was moved."""
-        if self._move == Move():
-            return y, x
-        matrix = cv2.invertAffineTransform(self._move.matrix(x.shape, self._settings.ppmm)).astype(np.float32)
-        before = [row[0] * x + row[1] * y + row[2] for row in matrix]
-        return before[1], before[0]
 
     def _site_footprints(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the profiles of all sites along the rows (n_sites, height) and the columns (n_sites, width), float32.
@@ -97,7 +78,7 @@ class Scene:
         A site is a round Gaussian, the product of both; so the activity of all sites is one product of two matrices.
         """
         width, height = self._settings.resolution
-        head = moved_head(self._settings, self._move)
+        head = moved_head(self._settings, simulated_move(self._settings))
         sigma_px = SITE_SIGMA_MM * head.ppmm
         sites_mm = {name: {"ML": site.ML, "AP": site.AP} for name, site in self._settings.seeds_mm.items()}
         seeds = head.seeds(sites_mm).values()
@@ -107,3 +88,29 @@ class Scene:
             np.exp(-((np.arange(n) - at) ** 2) / (2 * sigma_px**2)) for n, at in ((height, rows), (width, columns))
         ]
         return profiles[0].astype(np.float32), profiles[1].astype(np.float32)
+
+
+def resting_light(settings: CortexSettings, random: np.random.Generator) -> np.ndarray:
+    """Return the light of a cortex without activity, (height, width), 0 to 1; the generator decides on its vessels."""
+    width, height = settings.resolution
+    row, col = settings.bregma
+    y, x = before_the_move(settings, *np.mgrid[:height, :width].astype(np.float32))
+    mm_x, mm_y = (x - col) / settings.ppmm, (y - row) / settings.ppmm
+    radius = np.sqrt((mm_x / 4.8) ** 2 + ((mm_y - 0.2) / 5.0) ** 2)
+    brain = np.clip((1.05 - radius) * 8, 0.1, 1) * (1 - 0.3 * np.clip(radius, 0, 1) ** 2)
+    vessels = np.exp(-((mm_x / 0.12) ** 2)) * 0.9  # the midline sinus
+    for _ in range(10):
+        start, slope, bend, phase = random.normal(0, (3, 0.4, 0.25, 3))
+        path = start + slope * mm_y + bend * np.sin(1.3 * mm_y + phase)
+        vessels += np.exp(-(((mm_x - path) / 0.06) ** 2)) * random.uniform(0.3, 0.8)
+    light: np.ndarray = np.clip(brain * (1 - 0.35 * np.clip(vessels, 0, 1)), 0.05, 1)
+    return light
+
+
+def before_the_move(settings: CortexSettings, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the pixels y, x lay before the head was moved."""
+    move = simulated_move(settings)
+    if move == Move():
+        return y, x
+    to_x, to_y = cv2.invertAffineTransform(move.matrix(x.shape, settings.ppmm)).astype(np.float32)
+    return to_y[0] * x + to_y[1] * y + to_y[2], to_x[0] * x + to_x[1] * y + to_x[2]
