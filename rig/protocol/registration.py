@@ -27,6 +27,7 @@ SEARCH_PPMM, TRY_PPMM, FINAL_PPMM = 6.5, 13.0, 26.0  # a finer picture is made s
 TURNS, SCALES = np.arange(-18, 18.1, 2), np.arange(0.87, 1.14, 0.03)  # degrees; what is searched
 FARTHEST_MM, WIDEST_TURN, LARGEST_SCALE = 1.5, 20.0, 1.15
 N_TRIED = 3
+FITS = 0.5  # of the contrast, in its own standard deviation: a pixel with a larger misfit hardly counts
 BLOCKS = 8  # along each side; every other one is one half of the picture
 AGREES, TEXTURE, NEAR_MM = 0.8, 0.15, 0.2  # a vessel agrees when its surroundings correlate with the first day's
 ASIDE_MM, DIRECTIONS = 0.5, 8
@@ -126,8 +127,8 @@ class Registration(NamedTuple):
         """Say what was found, and how far it can be trusted."""
         if not self.is_known:
             return (
-                f"today's vessels are not those of the first day: where they fit best {100 * self.agreement:.0f} % of "
-                f"them agree, and {ASIDE_MM:g} mm beside it {100 * self.aside:.0f} %"
+                "today's vessels are not those of the first day "
+                f"({100 * self.agreement:.0f} % agree where they fit best, {100 * self.aside:.0f} % beside it)"
             )
         return f"{self.move.in_words()}; error {self.error_mm:.3f} mm, {self.error_degrees:.2f} degrees"
 
@@ -253,7 +254,7 @@ def unlike(moves: Iterable[Move]) -> Iterator[Move]:
             return
 
 
-def refine(pair: Pair, move: Move, counts: np.ndarray | float = 1.0, steps: int = 12) -> Move:
+def refine(pair: Pair, move: Move, counts: np.ndarray | float = 1.0, steps: int = 20) -> Move:
     """Return the move with which today's vessels lie best on the first day's; pixels that do not fit hardly count.
 
     Parameters
@@ -276,7 +277,7 @@ def refine(pair: Pair, move: Move, counts: np.ndarray | float = 1.0, steps: int 
         misfit = first - back
         slopes = np.stack([rightward * x + downward * y, downward * x - rightward * y, rightward, downward])
         slopes = slopes.reshape(4, -1)
-        weighted = slopes * (counts * reached / (1 + misfit**2) ** 2).ravel()
+        weighted = slopes * (counts * reached / (1 + (misfit / FITS) ** 2) ** 2).ravel()
         step = np.linalg.solve(weighted @ slopes.T + 1e-3 * np.eye(4), weighted @ misfit.ravel())
         move = move.then(complex(step[0], step[1]), complex(step[2], step[3]))
         if float(np.abs(step).max()) < 2e-4:

@@ -43,7 +43,7 @@ MOST_FRAMES = 100  # of the map's baseline: whole frames take memory
 MAP_FULL_SCALE, MAP_BLUR_PX = 0.05, 2.0
 BRIGHTNESS_FRAMES = 150
 SITE_SIZE = 0.3  # of the letters
-SAYS_BLEND = "vessels of both days: magenta only on the first, green only today, grey where they lie on each other"
+SAYS_BLEND = "both days: magenta only on the first, green only today, grey where alike"
 
 
 def make_rois(settings: ClnfSettings) -> list[Rect | Circle]:
