@@ -33,7 +33,7 @@ AGREES, TEXTURE, NEAR_MM = 0.8, 0.15, 0.2  # a vessel agrees when its surroundin
 ASIDE_MM, DIRECTIONS = 0.5, 8
 LEAST_LEAD = 0.12
 """Share of the vessels that agree at the place found, and not ASIDE_MM beside it.  The same mouse with a bubble over
-20 % of the picture has about 0.2 or more, another one, its sinus at the same place, less than 0.06
+20 % of the picture has at least 0.15, another one, its sinus at the same place, less than 0.06
 (benchmarks/register.py)."""
 
 
