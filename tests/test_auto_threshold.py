@@ -82,6 +82,14 @@ def test_the_session_takes_the_threshold_of_the_baseline(runner):
     )
 
 
+def test_places_that_registration_finds_anew_are_the_same(run):
+    same_place = AUTO | {"registration": "1"}
+    finished(run("--baseline", "60", settings=same_place))
+    done = finished(run(settings=same_place | {"sim_head_moved": "0.3, -0.2, 3, 1"}))
+    assert re.search(r"reward_threshold = 0\.\d+ \(.*\), crossed 8 times per minute in the baseline of", done.stdout)
+    assert "ROIs were moved since" not in str(run.session().notes)
+
+
 def test_a_replay_and_what_if_know_nothing_of_it(runner):
     finished(runner(settings=AUTO))
     session, again = runner.session(), Runner(runner.tmp_path / "again")

@@ -88,7 +88,7 @@ def often(wish: Auto) -> str:
 
 def after_the_preview(threshold_from: str, before: RigSettings, after: RigSettings) -> str:
     """Return where the threshold comes from, and that the ROIs were moved since, which is also printed then."""
-    if not threshold_from or before.light_boxes() == after.light_boxes():
+    if not threshold_from or before.finds_places() or before.light_boxes() == after.light_boxes():
         return threshold_from
     console.print(
         f"{before.threshold_setting} is that of a baseline with its ROIs elsewhere; record another baseline "

@@ -12,9 +12,10 @@ from rig.settings.ini import to_strings
 FOLDER = "%Y%m%d%H%M%S"  # names of sessions
 OF_THE_SIGNAL = (
     "vid_source", "resolution", "crop", "framerate", "shutter_speed", "iso", "gain", "black_level", "binning",
-    "pixel_format", "sensor_mode", "linear", "ppmm", "dff_history", "roi", "roi_operation",
+    "pixel_format", "sensor_mode", "linear", "dff_history", "roi", "roi_operation",
 )  # fmt: skip
 """Settings that decide what the signal is, besides the places of the ROIs."""
+OF_THE_PLACE = "ppmm"
 
 
 def baseline_of_today(
@@ -81,10 +82,13 @@ def differences(then: Mapping[str, str], settings: RigSettings) -> list[str]:
     then : mapping
         The settings of the session, as its config.ini has them: all ROIs have a line with their place there.
     settings : RigSettings
+        Where these find the places anew each time (registration), nobody knows them yet, and they are the same.
     """
     texts = to_strings(settings)
     now = {key: texts[key] for key in OF_THE_SIGNAL if key in texts}
-    now |= {roi.name.lower(): ",".join(map(str, roi.place())) for roi in settings.light_rois()}
+    if not settings.finds_places():
+        now |= {OF_THE_PLACE: texts[OF_THE_PLACE]} if OF_THE_PLACE in texts else {}
+        now |= {roi.name.lower(): ",".join(map(str, roi.place())) for roi in settings.light_rois()}
     return [
         f"{key} was {then.get(key) or 'not given'} and is {text or 'not given'}"
         for key, text in now.items()

@@ -116,6 +116,10 @@ class ClnfSettings(RigSettings, CortexSettings):
     placed: dict[str, Outline] = Field(default_factory=dict, exclude=True)
     """ROIs placed by hand, {lower-case name: (x, y, w, h), or (x, y, r)} in px: lines like `m1_l = 76,114,8,8`."""
 
+    def finds_places(self) -> bool:
+        """Return whether the places of the ROIs are found anew in each session, by registration."""
+        return self.registration != "0"
+
     def history_frames(self) -> int:
         """Return how many frames the ΔF/F baseline spans."""
         return max(1, round(self.dff_history * self.framerate))

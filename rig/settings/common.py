@@ -275,6 +275,10 @@ class RigSettings(CameraSettings):
             for name, (left, top, right, bottom) in edges.items()
         }
 
+    def finds_places(self) -> bool:
+        """Return whether the places of the ROIs are found anew in each session, by registration."""
+        return False
+
     def place_keys(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
         """Return the settings, besides the line with its name, that say where an ROI is."""
         return ()
