@@ -32,12 +32,16 @@ MAY_LACK_FRAMES = 2  # at the end of a movie: containers round
 
 
 class Recorded(NamedTuple):
-    """A frame as a recording holds it: number, time, age at its decision (s), whether a pause was asked for, image."""
+    """A frame as a recording holds it.
+
+    Its number, time, age at its decision (s), whether a pause was asked for, whether the paw moved, and the image.
+    """
 
     number: int
     time_s: float
     age_s: float
     was_paused: bool
+    paw_moved: bool
     image: np.ndarray  # (height, width, channels) BGR or grey
 
 
@@ -127,7 +131,8 @@ class VideoStream:
         self._pacer.wait_for(recorded.time_s)
         # As old as it was when it was decided on, whatever this computer is busy with: the same frames are too late.
         captured_s = time.monotonic() - recorded.age_s
-        return Frame(recorded.number, recorded.time_s, captured_s, recorded.image, recorded.age_s, recorded.was_paused)
+        number, time_s, age_s, was_paused, paw_moved, image = recorded
+        return Frame(number, time_s, captured_s, image, age_s, was_paused, paw_moved)
 
     def stop(self) -> None:
         """Close the recording; harmless when repeated."""
@@ -153,7 +158,8 @@ class VideoStream:
             self._check_times(frames[:n])
             times = frames[["number", "time_s", "age_s"]][:n].tolist()
         paused = session.was_to_pause([number for number, _, _ in times])
-        return (Recorded(*of, asked, image) for of, asked, image in zip(times, paused, images, strict=True))
+        each = zip(times, paused, session.paw_moved(n), images, strict=True)
+        return (Recorded(*of, asked, moved, image) for of, asked, moved, image in each)
 
     def _open_movie(self, path: Path) -> Iterator[Recorded]:
         movie = cv2.VideoCapture(str(path))
@@ -174,7 +180,7 @@ class VideoStream:
             good, image = movie.read()
             if not good:
                 break
-            yield Recorded(i, i / self._settings.framerate, 0.0, False, image)
+            yield Recorded(i, i / self._settings.framerate, 0.0, False, False, image)
         if i < announced - MAY_LACK_FRAMES:
             raise CameraError(
                 f"the recording ended early, after {i} of {announced:.0f} frames: "

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
+from rig.artefacts import ARTEFACT_COLUMNS, Artefacts
 from rig.baseline import print_baseline
 from rig.books import Books, recording
 from rig.ending import run
@@ -39,7 +40,7 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
     trials, period_s, reward_threshold = rig.trials, cfg.frame_period_s(), cfg.reward_threshold
     adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    runningImgQuROI = [RoiHistory(cfg.history_frames())]
+    runningImgQuROI, artefacts = [RoiHistory(cfg.history_frames())], Artefacts(cfg, rig, rois)
 
     for frame in rig.frames():
         # The signal
@@ -48,13 +49,13 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
 
         # What earns, what is heard
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
-        crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
+        crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold and not artefacts.veto(frame)
         heard = tone_delay.push(frame.time_s, relAvgDff)
         step = trials.step(frame.time_s, crossed, rig.is_fresh(frame))
 
         # Act first, then keep books
         act = rig.act(frame, step, trials.tone_hz(step, heard, dff_bins))
-        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold)
+        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **artefacts.columns(act))
         reward_threshold = adaptive.update(step.time_s, act.reward)
 
 
@@ -66,7 +67,7 @@ def main() -> int:
         return check_rig(options)
     with open_rig(options) as rig:
         rois = place_rois(rig, make_rois(cfg), CortexPreview(cfg))
-        with recording(rig, rois, COLUMNS) as books:
+        with recording(rig, rois, [*COLUMNS, *ARTEFACT_COLUMNS]) as books:
             run_session(cfg, rig, rois, books)
     if options.baseline_s is not None:
         print_baseline(books.folder, cfg, cfg.spontaneous_rate)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from any folder
 
+from rig.artefacts import ARTEFACT_COLUMNS, Artefacts
 from rig.baseline import print_baseline
 from rig.books import Books, recording
 from rig.ending import run
@@ -42,6 +43,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
     rule, runningImgQuROI = RoiOperation(cfg.roi_operation), [RoiHistory(cfg.history_frames()) for _ in rois]
     reward_threshold = cfg.reward_threshold
     adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
+    artefacts = Artefacts(cfg, rig, rois)
     for frame in rig.frames():
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):
@@ -51,15 +53,15 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
 
         # What earns, what is heard
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
-        crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold
+        crossed = reward_delay.push(frame.time_s, relAvgDff) > reward_threshold and not artefacts.veto(frame)
         heard = tone_delay.push(frame.time_s, relAvgDff)
         step = rig.trials.step(frame.time_s, crossed, rig.is_fresh(frame))
 
         # Act first, then keep books
         act = rig.act(frame, step, rig.trials.tone_hz(step, heard, dff_bins))
         books.notes["divisions_by_zero"] = rule.divisions_by_zero
-        dff_of_rois = {f"{roi.name}_dff": roi.avgDff for roi in rois}
-        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **dff_of_rois)
+        further = {f"{roi.name}_dff": roi.avgDff for roi in rois} | artefacts.columns(act)
+        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **further)
         reward_threshold = adaptive.update(step.time_s, act.reward)
 
 
@@ -69,7 +71,7 @@ def main() -> int:
     if options.check:
         return check_rig(options)
     rois = make_rois(options.settings)
-    columns = [*COLUMNS, *(f"{roi.name}_dff" for roi in rois)]
+    columns = [*COLUMNS, *(f"{roi.name}_dff" for roi in rois), *ARTEFACT_COLUMNS]
     with open_rig(options) as rig:
         rois = place_rois(rig, rois, CortexPreview(options.settings))
         with recording(rig, rois, columns) as books:

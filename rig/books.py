@@ -223,6 +223,8 @@ class Books:
         rewards, has_sensor = self._rig.tally.rewards, self._rig.options.settings.lick != "none"
         if has_sensor and not self._was_licked and rewards >= REWARDS_WITHOUT_LICK:
             self.notes["licks"] = f"none, although {rewards} rewards were given: check the lick sensor"
+        if vetoed := self._rig.tally.vetoed:
+            self.notes["vetoed_crossings"] = vetoed
         if self._trial:
             self._rig.events.add("trial", self._trial, f"end: {reason}")
 
@@ -288,7 +290,8 @@ class Books:
         camera = "" if picture or self._is_dark else self._camera_watch.trouble()  # a black image never changes
         late = f"decisions are late, for {self._late_s:.0f} s now" if self._late_s > LATE_FOR_S else ""
         valve = self._rig.outputs.trouble()
-        found = list(filter(None, (valve, late, tone, self._rig.lick.trouble(), disk, behind, picture, camera)))
+        inputs = self._rig.lick.trouble(), self._rig.paw.trouble()
+        found = list(filter(None, (valve, late, tone, *inputs, disk, behind, picture, camera)))
         trouble = "; ".join(found)
         if without_numbers(trouble) != without_numbers(self._trouble):
             self._rig.events.add("trouble", float(bool(trouble)), trouble or "over")
@@ -314,6 +317,8 @@ class Books:
             "time left": f"at most {clock(left_s)}",
             "mouse": rig.options.mouse_id,
         }
+        if tally.vetoed:
+            lines["vetoed"] = f"{tally.vetoed} crossings"
         if rig.options.simulated:
             lines["simulated"] = ", ".join(rig.options.simulated)
         if self._trouble:

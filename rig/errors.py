@@ -35,6 +35,10 @@ class LickError(RigError):
     """The lick sensor does not answer."""
 
 
+class PawLineError(RigError):
+    """The line of the paw cannot be read."""
+
+
 class PoseError(RigError):
     """The body parts cannot be found: DeepLabCut-Live is missing, or its result cannot be used."""
 

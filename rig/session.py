@@ -11,6 +11,7 @@ from CameraFactory import CameraFactory
 from rig.devices.frames import Frame
 from rig.devices.lick import Lick, open_lick
 from rig.devices.outputs import Outputs
+from rig.devices.paw_line import NoPawLine, PawLine, open_paw_line
 from rig.devices.tone_player import Tone, open_tone
 from rig.devices.water import Water
 from rig.ending import signals
@@ -98,6 +99,8 @@ class Rig:
         Why the session has ended; '' while it runs.
     stalls : list of float
         How long the loop stood still, s, each time that the outputs went low without it.
+    paw : PawLine
+        Says whether the mouse moves.
     wants_pause : bool
         The user wants the session to pause; the trials heed it from the next frame on.
     """
@@ -115,6 +118,7 @@ class Rig:
     summaries: list[tuple[Mapping[str, str], Mapping[str, object]]]
     ended_by: str = ""
     stalls: list[float] = field(default_factory=list)
+    paw: PawLine = field(default_factory=NoPawLine)
     wants_pause: bool = False
     _is_to_pause: bool = False
     _aged: tuple[Frame | None, float] = (None, 0.0)
@@ -218,6 +222,7 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
             settings.tone, settings.tone_volume, events, settings.silence_limit_s(), settings.tone_device
         ) as tone,
         closing(open_lick(settings, events, tally)) as lick,
+        closing(open_paw_line(settings, events, camera.camera.replays)) as paw,
         Outputs(settings, events, keeps_time(options)) as outputs,  # opened last, so closed first
     ):
         at_the_end.push(reporting(summaries, settings.report))  # last: no device is open then
@@ -226,7 +231,9 @@ def open_rig(options: Options[Any]) -> Iterator[Rig]:
         water = Water(settings, options.dose, outputs.reward, events, tally, options.today_ul)
         if settings.outputs == "gpio":
             outputs.on_driven = water.driven
-        yield Rig(options, options.trials, camera, outputs, tone, lick, water, window, events, tally, summaries)
+        yield Rig(
+            options, options.trials, camera, outputs, tone, lick, water, window, events, tally, summaries, paw=paw
+        )
 
 
 def keeps_time(options: Options[Any]) -> bool:

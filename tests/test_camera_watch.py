@@ -10,7 +10,8 @@ from CameraFactory import CameraFactory
 from OpenCVCameraStream import OpenCVCameraStream
 from rig.devices.camera_watch import CameraWatch, is_same
 from rig.devices.frames import Counting, Frame
-from rig.devices.lick import HANGS_AFTER_S, LickDetector
+from rig.devices.input_line import Watch
+from rig.devices.lick import WORDS
 from rig.devices.pacing import Pacer
 from rig.errors import CameraError, SettingsError
 from rig.events import Events
@@ -154,11 +155,11 @@ class Spout:
 
 def test_a_lick_sensor_that_hangs(monkeypatch):
     spout, now_s = Spout(True), time.monotonic()
-    lick = LickDetector(spout, Events())
+    lick = Watch(spout, Events(), WORDS)
     try:
         wait_until(lick.touched)
         assert lick.trouble() == ""
-        monkeypatch.setattr("rig.devices.lick.time.monotonic", lambda: now_s + HANGS_AFTER_S + 5)
+        monkeypatch.setattr("rig.devices.input_line.time.monotonic", lambda: now_s + WORDS.hangs_after_s + 5)
         assert "has felt a touch for 1" in lick.trouble()
         spout.down = False
         wait_until(lambda: lick.trouble() == "", timeout_s=5)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rig.devices.lick import GpioLick
+from rig.devices.lick import open_gpio_lick
 from rig.devices.outputs import Outputs, shared_with_sound
 from rig.errors import LickError, OutputError, SettingsError
 from rig.events import Events
@@ -92,7 +92,7 @@ def test_the_original_library_is_refused_with_its_cure(settings, tmp_path, monke
     with pytest.raises(OutputError, match=r"the original RPi\.GPIO, .* leave the valve open; remove .* 'make setup'"):
         Outputs(settings(outputs="gpio"), Events())
     with pytest.raises(LickError, match=r"^this is the original RPi\.GPIO"):
-        GpioLick(23, "BCM")
+        open_gpio_lick(23, "BCM")
 
 
 def test_a_user_without_permission_is_told_which_group(settings, tmp_path, monkeypatch):
@@ -161,7 +161,7 @@ def test_the_command_prints_it(jetson, tmp_path):
 
 def test_a_lick_input_of_a_jetson_asks_for_no_pull_down(jetson):
     jetson("fine")
-    lick = GpioLick(23, "BCM")
+    lick = open_gpio_lick(23, "BCM")
     assert lick.read() is False
     lick.close()
 
@@ -169,7 +169,7 @@ def test_a_lick_input_of_a_jetson_asks_for_no_pull_down(jetson):
 def test_a_lick_input_that_the_pinmux_has_as_an_output_is_refused(jetson):
     jetson("input")
     with pytest.raises(LickError, match=r"^pin 7 does not feel, because this Jetson's pinmux has it as an output"):
-        GpioLick(7, "BOARD")
+        open_gpio_lick(7, "BOARD")
 
 
 CARDS = """\

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from rig.devices.lick import LickDetector, Mpr121, NoLick, open_lick
+from rig.devices.input_line import Watch
+from rig.devices.lick import WORDS, Mpr121, NoLick, open_lick
 from rig.errors import LickError
 from rig.events import Events
 from rig.protocol.tally import Tally
@@ -63,7 +64,7 @@ def licks(events, device="lick"):
 
 def test_mpr121_touches_are_latched_and_noted():
     bus, events = FakeBus(), Events()
-    detector = LickDetector(Mpr121(bus, ADDRESS, 0), events)
+    detector = Watch(Mpr121(bus, ADDRESS, 0), events, WORDS)
     assert not detector.touched()
     bus.touched = 0b1
     wait_until(detector.touched)
@@ -91,7 +92,7 @@ def test_only_the_channel_of_the_spout_counts():
 
 def test_pulled_cable_is_reported_and_mends():
     bus, events = FakeBus(), Events()
-    detector = LickDetector(Mpr121(bus, ADDRESS, 0), events)
+    detector = Watch(Mpr121(bus, ADDRESS, 0), events, WORDS)
     assert detector.trouble() == ""
     bus.pulled = True
     wait_until(lambda: "does not answer" in detector.trouble())

@@ -43,7 +43,7 @@ def first_difference(logged: Session, now: Session, n_rows: int) -> Difference |
     if found:
         row, name = min(found)
         return Difference(row, name, one[name][row].item(), other[name][row].item())
-    if missing := sorted(one.keys() ^ other.keys()):
+    if missing := sorted(one.keys() - other.keys()):  # an old session has fewer columns than it would have now
         return Difference(0, missing[0], missing[0] in one, missing[0] in other)
     return None if len(now) == n_rows else Difference(min(len(now), n_rows), "number of rows", n_rows, len(now))
 

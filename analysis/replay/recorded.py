@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from configparser import Error as IniError
 from configparser import RawConfigParser
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ IN_MEMORY = {
 OF_THE_RECORDING = frozenset({CAMERA, COMPUTER, FILES, LICK, PINS})
 OF_THE_POSE = frozenset({"pose", "dlc_model_path", "dlc_resize", "dlc_device"})
 SCRIPTS = frozenset({"cla_reward_punish_1roi.py", "cla_reward_punish_2roi.py", "cla_dlc_trials_speed.py"})
+MEASURED = "global_dff", "movement_px"
 READ_AT_ONCE = 256  # frames: opening the file takes longer than reading some
 MOST_BYTES = 2**29  # of ROIs kept in memory; larger ones are read again for each setting
 Images = Iterable[np.ndarray]
@@ -120,9 +122,17 @@ class Recorded:
     def frames(self, boxes: Iterable[Box]) -> Iterator[Frame]:
         """Yield the frames as the loop received them; black outside these ROIs where only ROIs were kept."""
         numbers, times_s, ages_s = self._clock()
-        images, paused = self._images(list(boxes)), self.session.was_to_pause(numbers)
-        for number, time_s, age_s, image, was_paused in zip(numbers, times_s, ages_s, images, paused, strict=False):
-            yield Frame(number, time_s, 0.0, image, age_s, was_paused)
+        paused, moved = self.session.was_to_pause(numbers), self.session.paw_moved(len(numbers))
+        kept = zip(numbers, times_s, ages_s, self._images(list(boxes)), paused, moved, self._measured(), strict=False)
+        for number, time_s, age_s, image, was_paused, paw_moved, measured in kept:
+            yield Frame(number, time_s, 0.0, image, age_s, was_paused, paw_moved, measured)
+
+    def _measured(self) -> Iterator[tuple[float, float] | None]:
+        """Yield what was measured in the whole picture of each frame, of which only the ROIs may be kept."""
+        logged = [self.session.columns[name].tolist() for name in MEASURED if name in self.session.columns]
+        if len(logged) < len(MEASURED):
+            return repeat(None)
+        return zip(*logged, strict=True)
 
     def _images(self, boxes: list[Box]) -> Iterator[np.ndarray]:
         n, images = self.n_frames(), self.session.images

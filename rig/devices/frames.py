@@ -39,6 +39,10 @@ class Frame(NamedTuple):
         replay, 0 in a simulation that runs as fast as it can.
     was_paused : bool
         In a replay: the recorded session was to pause from this frame on, or earlier.
+    paw_moved : bool
+        In a replay: the line of the paw was high then.
+    measured : tuple of float or None
+        In a replay that has kept only the ROIs of the picture: `global_dff` and `movement_px`, as they were logged.
     """
 
     number: int
@@ -47,6 +51,8 @@ class Frame(NamedTuple):
     image: np.ndarray
     known_age_s: float | None = None
     was_paused: bool = False
+    paw_moved: bool = False
+    measured: tuple[float, float] | None = None
 
     def age_s(self) -> float:
         """Return how old the frame is now, s."""

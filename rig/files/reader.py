@@ -29,11 +29,12 @@ from rig.files.original import config_of, movie_of, rows_of, with_our_names
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import ABOUT, PULSE, PULSES, SYNC_VERSION, TABLES, about_of, whole_records
 from rig.files.subject import SUBJECT_FILE, read_lab, read_subject, read_weights_g
+from rig.protocol.artefacts import PAW
 from rig.settings.lab import Lab, Subject
 from rig.settings.original import with_session
 
 STREAM_FILE = "image_stream.hdf5"
-INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked"})
+INTEGERS = frozenset({"frame", "freq", "reward", "trial", "audio", "lick", "tracked", "veto"})
 TRIAL = np.dtype(
     [("number", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("outcome", "i8"), ("latency_s", "f8"), ("threshold", "f8"),
      ("tone", "?")]
@@ -177,6 +178,11 @@ class Session:
         asked = sorted((event.frame, event.value == 1) for event in self.of("pause"))
         at = np.searchsorted([frame for frame, _ in asked], numbers, "right")
         return [bool(i) and asked[i - 1][1] for i in at.tolist()]
+
+    def paw_moved(self, n: int) -> list[bool]:
+        """Say for each of the first n frames whether the line of the paw was high; not where it was not logged."""
+        bits = self.columns.get("veto", np.zeros(0, int))[:n]
+        return [bool(each & PAW) for each in bits.tolist()] + [False] * (n - len(bits))
 
     @property
     def pauses(self) -> list[tuple[float, float]]:

@@ -55,6 +55,10 @@ class DelayLine:
     def push(self, time_s: float, value: float) -> float:
         """Take the signal of now, and return the signal of `delay_s` ago; 0 where there was none, as across a gap."""
         self._waiting.append((time_s, value))
+        return self.at(time_s)
+
+    def at(self, time_s: float) -> float:
+        """Return the signal of `delay_s` before this time, which is not before the newest one that was asked for."""
         while self._waiting and self._interval.over(self._waiting[0][0], self._delay_s, time_s):
             self._newest = self._waiting.popleft()
         is_of_then = abs(time_s - self._delay_s - self._newest[0]) <= self._farthest_s

@@ -15,6 +15,8 @@ class Tally:
         Trials that have ended, and those of them that failed.
     rewards, withheld : int
         Rewards given, and rewards that a water cap withheld.
+    vetoed : int
+        Crossings in trials that were not brain, and did not count.
     frames, unsaved : int
         Frames handed over to be stored, and frames that the disk was too slow for.
     lost, stale : int
@@ -27,6 +29,7 @@ class Tally:
     fails: int = 0
     rewards: int = 0
     withheld: int = 0
+    vetoed: int = 0
     frames: int = 0
     unsaved: int = 0
     lost: int = 0

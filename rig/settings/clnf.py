@@ -11,10 +11,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from typing_extensions import Self
 
+from rig.protocol.artefacts import BITS
 from rig.settings.camera import CameraSettings
 from rig.settings.common import RigSettings
 from rig.settings.fields import (
     CORTEX,
+    PINS,
     TRIALS,
     DffThreshold,
     Moved,
@@ -24,6 +26,7 @@ from rig.settings.fields import (
     Site,
     Sites,
     SizeInMm,
+    Vetoes,
     setting,
 )
 from rig.settings.head import LARGEST_ANGLE, Head, in_words
@@ -95,6 +98,27 @@ class ClnfSettings(RigSettings, CortexSettings):
         "a signal above it is a success; with auto:2 the one that the baseline of the day crosses twice per minute",
         "ΔF/F, auto:RATE",
     )
+    veto: Vetoes = setting(
+        TRIALS,
+        "what vetoes a crossing: light (the whole window changes), movement (of the picture), pixels (of an ROI: "
+        "saturated or black), paw (paw_pin is high); all of it is logged in any case",
+        "light, movement, pixels, paw",
+        (),
+    )
+    max_global_dff: float = setting(
+        TRIALS, "veto = light: the change that the whole window shares may be this large", "ΔF/F", 0.02, gt=0, lt=10
+    )
+    max_movement_px: float = setting(
+        TRIALS,
+        "veto = movement: the picture may lie this far from where it was during the ΔF/F baseline",
+        "px",
+        0.5,
+        gt=0,
+        le=10,
+    )
+    paw_pin: int | None = setting(
+        PINS, "input that is high while the mouse moves, from the behaviour rig", "pin", None, ge=0, le=40
+    )
     spontaneous_rate: float = setting(
         TRIALS, "--baseline: suggest the threshold that is crossed this often", "1/min", 2.0, gt=0
     )
@@ -119,6 +143,14 @@ class ClnfSettings(RigSettings, CortexSettings):
     def finds_places(self) -> bool:
         """Return whether the places of the ROIs are found anew in each session, by registration."""
         return self.registration != "0"
+
+    def veto_bits(self) -> int:
+        """Return the bits of the column `veto` that veto a crossing."""
+        return sum(BITS[name] for name in self.veto)
+
+    def input_pins(self) -> dict[str, int]:
+        """Return {name: pin} of the inputs: of the lick sensor, and of the paw."""
+        return super().input_pins() | ({} if self.paw_pin is None else {"paw": self.paw_pin})
 
     def history_frames(self) -> int:
         """Return how many frames the ΔF/F baseline spans."""
@@ -189,6 +221,8 @@ class ClnfSettings(RigSettings, CortexSettings):
         yield from super().contradictions()
         yield from self._names_that_collide()
         yield from self._own_names_that_cannot_be()
+        if "paw" in self.veto and self.paw_pin is None:
+            yield "veto = paw: no line says whether the paw moves; set paw_pin, or leave paw out"
         seeds = self.seeds()
         for name in self.shown_rois():
             if name in seeds or name.lower() in self.placed:

@@ -327,6 +327,10 @@ class RigSettings(CameraSettings):
         }
         return {name: pin for name, pin in pins.items() if pin is not None}
 
+    def input_pins(self) -> dict[str, int]:
+        """Return {name: pin} of the inputs that have one."""
+        return {"lick": self.lick_pin} if self.lick == "gpio" else {}
+
     def frame_lines(self) -> tuple[str, ...]:
         """Return the outputs with a pulse for every frame."""
         by_trigger = ("trigger",) if self.trigger_mode == "frames" else ()
@@ -427,7 +431,7 @@ class RigSettings(CameraSettings):
 
     def _pin_contradictions(self) -> Iterable[str]:
         """Yield a sentence for every pin that two things would use."""
-        pins = self.pins() | ({"lick": self.lick_pin} if self.lick == "gpio" else {})
+        pins = self.pins() | self.input_pins()
         for name, pin in pins.items():
             others = [other for other in pins if other != name and pins[other] == pin]
             if others and name < others[0]:

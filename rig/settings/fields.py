@@ -9,7 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import ValidatorFunctionWrapHandler as Otherwise
 
 from rig.protocol.adaptive import Staircase
+from rig.protocol.artefacts import BITS
 from rig.protocol.crossings import Auto
+from rig.settings.sentences import nearest
 
 ROOT = Path(__file__).resolve().parents[2]
 """The top folder of the code."""
@@ -161,7 +163,19 @@ def write_auto(value: float | Auto) -> float | str:
 
 DffThreshold = Annotated[float, Field(gt=0, lt=10), WrapValidator(read_auto), PlainSerializer(write_auto)]
 """A number, or auto:RATE; then it is an Auto until the mouse is known, although pydantic checks it as a float."""
+
+def check_vetoes(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of what vetoes; ValueError for one that is not known, or stands there twice."""
+    for name in names:
+        if name not in BITS:
+            raise ValueError(f"there is no veto {name}{nearest(name, BITS)}; known are {', '.join(BITS)}")
+        if names.count(name) > 1:
+            raise ValueError(f"{name} stands there more than once")
+    return names
+
+
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Vetoes = Annotated[NamesOrNone, AfterValidator(check_vetoes)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Box = Annotated[tuple[int, int, int, int], BeforeValidator(split_commas)]
 """x, y, width, height in px."""

@@ -17,7 +17,7 @@ FLOORS = (
     {"analysis"},  # reads sessions, and runs the scripts' run_session
     SCRIPTS,
     CAMERAS,  # imported by CameraFactory at run time only
-    {"rig.preflight", "rig.baseline", "rig.commands", "rig.books"},
+    {"rig.preflight", "rig.baseline", "rig.commands", "rig.books", "rig.artefacts"},
     {"rig.session"},
     {"rig.registering"},
     {"rig.options"},
