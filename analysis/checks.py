@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.derived.aligned import rows_of_then
+from analysis.derived.artefacts import bits_of_rewards, in_words
 from analysis.derived.learning import counted
 from analysis.derived.licks import TAKEN_WITHIN_S, lick_times_s, share_taken
 from analysis.evidence import Evidence, Missing, as_number
@@ -23,6 +25,7 @@ GOOD, FAIR, BAD, UNKNOWN = "good", "fair", "bad", "unknown"
 LOST_BAD, LATE_BAD = 0.001, 0.01  # shares of the frames
 DRIFT_FAIR, DRIFT_BAD = 0.05, 0.15  # of the light, from the first tenth of the session to the last
 MOVED_FAIR_PX, MOVED_BAD_PX = 0.5, 2.0
+SUSPICIOUS_FAIR, SUSPICIOUS_BAD = 0.02, 0.1  # of the rewards
 TAKEN_FAIR, TAKEN_BAD = 0.9, 0.5  # of the rewards
 UNDERFLOWS_BAD = 10
 EQUAL = 1e-9
@@ -184,6 +187,18 @@ def rows_are_frames(evidence: Evidence) -> tuple[str, str]:
     return (GOOD if same else BAD), ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
+def rewards_not_suspicious(evidence: Evidence) -> tuple[str, str]:
+    """Count the rewards whose crossing fell on a flicker, a movement, spent pixels or a moving paw."""
+    settings = needs_settings(evidence)
+    need(RULES[settings.session_type].water, f"rewards do not follow the signal ({settings.session_type.name})")
+    bits = bits_of_rewards(evidence)
+    suspicious, vetoed = bits[bits > 0], evidence.session.of("veto")
+    reason = f"{len(suspicious)} of {len(bits)} rewards were suspicious{in_words(suspicious)}"
+    vetoed_bits = np.array([int(event.value) for event in vetoed], int)
+    reason += f"; {counted(len(vetoed), 'crossing')} vetoed{in_words(vetoed_bits)}" if vetoed else ""
+    return light_of(len(suspicious) / len(bits), SUSPICIOUS_FAIR, SUSPICIOUS_BAD), reason
+
+
 def trials_add_up(evidence: Evidence) -> tuple[str, str]:
     """See that trial numbers rise by one, and that each trial that is over has one outcome."""
     trials = evidence.trials
@@ -205,15 +220,6 @@ def rewards_are_crossings(evidence: Evidence) -> tuple[str, str]:
     below = rows[~(evidence.trusted[then] > threshold[rows])]
     first = f"; the first on row {below[0]}" if len(below) else ""
     return (BAD if len(below) else GOOD), f"{len(rows) - len(below)} of {len(rows)} rewards follow a crossing{first}"
-
-
-def rows_of_then(time_s: np.ndarray, rows: np.ndarray, delay_s: float) -> np.ndarray:
-    """Return the row nearest in time to each of these rows, `delay_s` before."""
-    wanted = time_s[rows] - delay_s
-    after = np.clip(np.searchsorted(time_s, wanted), 1, len(time_s) - 1)
-    is_nearer = time_s[after] - wanted < wanted - time_s[after - 1]
-    found: np.ndarray = np.where(is_nearer, after, after - 1)
-    return found
 
 
 def threshold_obeys(evidence: Evidence) -> tuple[str, str]:
@@ -281,6 +287,7 @@ CHECKS: dict[str, Judge] = {
     "rows = frames": rows_are_frames,
     "trials": trials_add_up,
     "rewards are crossings": rewards_are_crossings,
+    "rewards are brain": rewards_not_suspicious,
     "threshold": threshold_obeys,
     "signal recomputed": signal_recomputed,
     "tone as commanded": tone_as_commanded,

@@ -73,3 +73,12 @@ def by_trial(signal: np.ndarray, trial: np.ndarray, period_s: float) -> Aligned:
         part = signal[trial == number]
         values[i, : len(part)] = part
     return Aligned(np.arange(longest) * period_s, values)
+
+
+def rows_of_then(time_s: np.ndarray, rows: np.ndarray, delay_s: float) -> np.ndarray:
+    """Return the row nearest in time to each of these rows, `delay_s` before."""
+    wanted = time_s[rows] - delay_s
+    after = np.clip(np.searchsorted(time_s, wanted), 1, len(time_s) - 1)
+    is_nearer = time_s[after] - wanted < wanted - time_s[after - 1]
+    found: np.ndarray = np.where(is_nearer, after, after - 1)
+    return found

@@ -29,6 +29,7 @@ MEANINGS = {
 COMMANDED, DRIVEN = "commanded: ", "driven"
 KNOWN = frozenset({*OUTPUTS, "tone", "lick", "trial"})
 OF_USER = frozenset({"note", "pause"})
+ARTEFACTS = frozenset({"veto", "paw"})
 Values = Sequence[Any] | np.ndarray
 Columns = dict[str, tuple[str, Values]]
 """{name: (description, values)}."""
@@ -145,7 +146,7 @@ def add_events(nwb: NWBFile, source: Source) -> None:
         return  # without them nobody knows how the clocks of events and frames belong together
     pulses = [event for event in session.events if event.device in OUTPUTS and event.detail.startswith(COMMANDED)]
     edges = [event for event in session.events if event.device in OUTPUTS and event.detail.startswith(DRIVEN)]
-    others = [event for event in session.events if event.device not in KNOWN | OF_USER]
+    others = [event for event in session.events if event.device not in KNOWN | OF_USER | ARTEFACTS]
     add_table(
         nwb,
         source,
@@ -185,6 +186,9 @@ def add_events(nwb: NWBFile, source: Source) -> None:
         },
     )
     add_table(nwb, source, "Troubles", "Troubles with devices.", others, what_columns(others))
+    artefacts = [event for event in session.events if event.device in ARTEFACTS]
+    what = "Crossings that were vetoed, with the bits of what vetoed them, and when the line of the paw rose and fell."
+    add_table(nwb, source, "Artefacts", what, artefacts, what_columns(artefacts))
     notes = [event for event in session.events if event.device in OF_USER]
     add_table(nwb, source, "Notes", "Notes and pauses of who ran the session.", notes, what_columns(notes))
 

@@ -15,6 +15,7 @@ from rig.errors import SettingsError
 from rig.files.reader import STREAM_FILE, Session, read_session
 from rig.files.rows import ROWS_FILE
 from rig.protocol.crossings import Auto
+from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
 from rig.settings.fields import CAMERA, COMPUTER, FILES, LICK, PINS, Box
 from rig.settings.loading import experiment_of, load
@@ -87,6 +88,11 @@ class Recorded:
         in_memory = {key: value for key, value in IN_MEMORY.items() if key in self.model.model_fields}
         settings = load(self.model, self.session.folder / "config.ini", self.section, in_memory | dict(overrides))[0]
         refuse_auto(settings)
+        if isinstance(settings, ClnfSettings) and settings.veto and "veto" not in self.session.columns:
+            raise SettingsError(
+                f"veto = {', '.join(settings.veto)}: {self.session.folder} has no column veto, so nobody knows when the "
+                "light or the picture changed; leave veto empty"
+            )
         return settings
 
     def licks(self) -> np.ndarray:

@@ -1,0 +1,29 @@
+"""Which rewards were earned by something that is not brain."""
+
+import numpy as np
+
+from analysis.derived.aligned import rows_of_then
+from analysis.evidence import Evidence, Missing
+from rig.protocol.artefacts import BITS
+
+
+def bits_of_rewards(evidence: Evidence) -> np.ndarray:
+    """Return the bits of the frame on which the signal of each reward crossed, reward_delay before; (n_rewards,) int.
+
+    Raises
+    ------
+    Missing
+        There is no reward, or artefacts were not logged.
+    """
+    if "veto" not in evidence.session.columns:
+        raise Missing("artefacts were not logged (no column veto)")
+    then = rows_of_then(evidence.time_s, evidence.rewards, evidence.reward_delay_s)
+    bits: np.ndarray = evidence.session.columns["veto"][then]
+    return bits
+
+
+def in_words(bits: np.ndarray) -> str:
+    """Return how often each artefact is among these, as in ' (2 light, 1 paw)'; nothing where none is."""
+    counts = {name: int(np.count_nonzero(bits & bit)) for name, bit in BITS.items()}
+    found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f" ({found})" if found else ""
