@@ -40,7 +40,8 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
     trials, period_s, reward_threshold = rig.trials, cfg.frame_period_s(), cfg.reward_threshold
     adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    runningImgQuROI, artefacts = [RoiHistory(cfg.history_frames())], Artefacts(cfg, rig, rois)
+    runningImgQuROI = [RoiHistory(cfg.history_frames())]
+    artefacts = Artefacts(cfg, rig, rois)
 
     for frame in rig.frames():
         # The signal

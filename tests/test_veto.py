@@ -16,12 +16,9 @@ from support.sessions import KINDS, recorded
 __all__ = ["recorded"]
 
 LIMITS = {"max_global_dff": "0.001", "max_movement_px": "0.06"}  # so low that blood and noise are above them
-STRICT = LIMITS | {
-    "veto": "light, movement, paw",
-    "paw_pin": "24",
-    "reward_threshold": "0.02",
-    "adaptive_threshold": "0",
-}
+EASY = {"reward_threshold": "0.02", "adaptive_threshold": "0"}
+STRICT = LIMITS | EASY | {"veto": "light, movement, paw", "paw_pin": "24"}
+HEADER = {"outputs": "gpio", "tone": "pyaudio", "tone_device": "hifiberry"}
 COLUMNS = ("global_dff", "movement_px", "veto")
 
 
@@ -132,7 +129,7 @@ def test_a_veto_for_an_old_session_is_refused(old):
         ({"paw_pin": "5", "frame_pin": "5"}, "this is also the pin of"),
         ({"paw_pin": "23", "lick": "gpio"}, "this is also the pin of"),
         (
-            {"paw_pin": "19", "outputs": "gpio", "tone": "pyaudio", "tone_device": "hifiberry"},
+            HEADER | {"paw_pin": "19"},
             "sound card on the header",
         ),
         ({"max_global_dff": "0"}, "max_global_dff = 0"),
