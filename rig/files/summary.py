@@ -97,6 +97,7 @@ def summarize(
         linear=about.linear,
         simulated=about.what_is_simulated,
         rig=about.rig,
+        vetoed_crossings=str(tally.vetoed),
         withheld_rewards=str(tally.withheld),
         water_ul=f"{water.session_ul:.2f}" if calibrated else "uncalibrated",
         water_day_ul=f"{water.day_ul:.2f}" if calibrated else "uncalibrated",

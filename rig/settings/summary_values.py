@@ -28,6 +28,8 @@ class SummaryValues(NamedTuple):
         What is not real: no, replay, or the devices.
     rig : str
         The name of the rig, from [lab].
+    vetoed_crossings : str
+        Crossings in trials that were not brain, and did not count.
     withheld_rewards, water_ul, water_day_ul : str
         Rewards above a water cap; water of the session and of the day, µl, or 'uncalibrated'.
     latency_median_ms, latency_p99_ms, latency_of_first_frames_ms : str
@@ -58,6 +60,7 @@ class SummaryValues(NamedTuple):
     linear: str
     simulated: str
     rig: str
+    vetoed_crossings: str
     withheld_rewards: str
     water_ul: str
     water_day_ul: str
