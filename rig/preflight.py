@@ -24,6 +24,7 @@ from rig.devices.image_check import image_trouble
 from rig.devices.lick import open_lick
 from rig.devices.linearity import measure, verdict
 from rig.devices.outputs import Outputs
+from rig.devices.paw_line import open_paw_line
 from rig.devices.pose import Pose
 from rig.devices.tone_player import Tone, open_tone
 from rig.errors import RigError
@@ -133,6 +134,7 @@ def check_rig(options: Options[Any], finder: AbstractContextManager[Pose] | None
         check_realtime(flight, settings, outputs)
         tone = check_tone(flight, settings, events, devices)
         check_lick(flight, settings, events, devices)
+        check_paw_line(flight, settings, events, devices)
         pose = None if finder is None else check_model(flight, finder, devices)
         check_camera(flight, settings, devices, outputs, tone, pose)
     show(flight)
@@ -315,6 +317,21 @@ def check_lick(flight: Preflight, settings: RigSettings, events: Events, devices
             flight.note("lick", WARN, "the sensor answers, and feels a touch", "dry the spout; check thresholds")
         else:
             flight.note("lick", PASS, "the sensor answers, and feels no touch")
+
+
+def check_paw_line(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> None:
+    """See that the line of the paw can be read, and is low while nothing moves."""
+    if "paw" not in settings.input_pins() or settings.outputs == "simulated":
+        return
+    with flight.trying("paw line"):
+        line = devices.enter_context(closing(open_paw_line(settings, events)))
+        time.sleep(SETTLE_S)
+        if trouble := line.trouble():
+            flight.note("paw line", FAIL, trouble, "check its wire")
+        elif line.touched():
+            flight.note("paw line", WARN, "it is high: the mouse moves, or is said to", "check what drives it")
+        else:
+            flight.note("paw line", PASS, "it can be read, and is low: nothing moves")
 
 
 def check_model(flight: Preflight, finder: AbstractContextManager[Pose], devices: ExitStack) -> Pose | None:

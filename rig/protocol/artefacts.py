@@ -17,8 +17,9 @@ BITS = {"light": LIGHT, "movement": MOVEMENT, "pixels": PIXELS, "paw": PAW}
 
 BLOCKS = 8  # of the window, in each direction
 SAMPLES = 8  # pixels of a block that are looked at, in each direction: more of them say nothing more
-LEAST_LEVEL = 8  # of 255: of a darker block, and of a darker ROI, nothing can be measured
+DARK = 0.25  # of the brightest block
 ALL_BUT = 0.1  # of the blocks: a change that the others share is one of the light
+LEAST_LEVEL = 8  # of 255: of a darker ROI nothing can be measured
 
 PATCHES, PATCH_PX, BINNED = 6, 32, 2  # of the picture; pixels are joined in twos, in each direction
 FIXED = 8  # the reference is kept in eighths of a level
@@ -61,7 +62,7 @@ class GlobalChange:
     """How much the whole window changes together: ΔF/F that nearly all of its parts share.
 
     The window is cut into blocks.  Where the light changes by a percent, each block does; where the cortex is active,
-    some do.  So what is said is the change that all blocks but a tenth reach at least, of blue or of green, whichever
+    some do.  So what is said is the change that all blocks but a tenth reach, of blue or of green, whichever
     is larger; 0 where they do not agree on its sign.
 
     Parameters
@@ -97,8 +98,11 @@ def block_sums(image: np.ndarray) -> np.ndarray:
 
 
 def shared_change(now: np.ndarray, before: np.ndarray) -> float:
-    """Return the relative change that all blocks but a tenth have at least; 0 where they disagree, or all are dark."""
-    lit = before > LEAST_LEVEL * SAMPLES**2 / 4  # blocks of small images have fewer samples
+    """Return the relative change that all blocks but a tenth have at least; 0 where they disagree, or all are dark.
+
+    Blocks that are dark against the brightest one say little: they show the bone around the window.
+    """
+    lit = before > DARK * before.max()
     if not lit.any():
         return 0.0
     change = np.sort((now[lit] - before[lit]) / before[lit])
