@@ -64,7 +64,8 @@ def figures(page):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_good_session_is_good_in_all_that_can_be_checked(recorded, kind):
     lights = {check.name: check.light for check in all_checks(gather(recorded(kind)))}
-    assert {name for name, light in lights.items() if light != "good"} <= ({"movement"} if kind == "clmf" else set())
+    of_the_cortex = {"movement", "rewards are brain"}
+    assert {name for name, light in lights.items() if light != "good"} <= (of_the_cortex if kind == "clmf" else set())
     assert lights["signal recomputed"] == lights["rewards are crossings"] == "good"
 
 
