@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.checks import rows_of_then
+from analysis.derived.aligned import rows_of_then
 from analysis.evidence import Evidence, Missing
 
 

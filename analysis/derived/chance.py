@@ -8,6 +8,7 @@ from rig.files.reader import Session
 from rig.protocol.chance import QUIET_S, Chance
 from rig.protocol.delays import DelayLine
 from rig.protocol.trials import FAIL, SUCCESS
+from rig.settings.clnf import ClnfSettings
 
 REST_AFTER = {0: "initial_rest_dur", SUCCESS: "success_rest_dur", FAIL: "fail_rest_dur"}
 
@@ -43,12 +44,19 @@ def row_times_s(evidence: Evidence) -> np.ndarray:
 
 
 def was_above(evidence: Evidence, signal: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """Return for each row whether the signal of `reward_delay` ago was above the threshold."""
+    """Return for each row whether the signal of `reward_delay` ago was above the threshold, and was not vetoed."""
     assert evidence.threshold is not None
-    delay = DelayLine(evidence.reward_delay_s, period_of(evidence.session))
-    delayed = [delay.push(*each) for each in zip(time_s.tolist(), signal.tolist(), strict=True)]
-    above: np.ndarray = np.array(delayed) > evidence.threshold
+    above: np.ndarray = delayed(evidence, signal, time_s) > evidence.threshold
+    bits, settings = evidence.session.columns.get("veto"), evidence.settings
+    if bits is not None and isinstance(settings, ClnfSettings):
+        above &= (delayed(evidence, bits, time_s).astype(int) & settings.veto_bits()) == 0
     return above
+
+
+def delayed(evidence: Evidence, values: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+    """Return for each row the value of `reward_delay` ago."""
+    delay = DelayLine(evidence.reward_delay_s, period_of(evidence.session))
+    return np.array([delay.push(*each) for each in zip(time_s.tolist(), values.tolist(), strict=True)])
 
 
 def period_of(session: Session) -> float:

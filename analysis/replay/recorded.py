@@ -90,8 +90,8 @@ class Recorded:
         refuse_auto(settings)
         if isinstance(settings, ClnfSettings) and settings.veto and "veto" not in self.session.columns:
             raise SettingsError(
-                f"veto = {', '.join(settings.veto)}: {self.session.folder} has no column veto, so nobody knows when the "
-                "light or the picture changed; leave veto empty"
+                f"veto = {', '.join(settings.veto)}: {self.session.folder} has no column veto, so nobody knows when "
+                "light or picture changed; leave veto empty"
             )
         return settings
 

@@ -91,7 +91,7 @@ class StatusLine:
             f"{unsynced_s:.1f} s to disk",
             *self._told.if_open(f"at most {clock(seconds_left)} left"),
         ]
-        parts += [f"{tally.vetoed} vetoed"] if tally.vetoed else []
+        parts += self._told.if_open(f"{tally.vetoed} vetoed") if tally.vetoed else ()
         return " | ".join(parts + ([trouble] if trouble else []))
 
     def __enter__(self) -> "StatusLine":

@@ -164,6 +164,7 @@ def write_auto(value: float | Auto) -> float | str:
 DffThreshold = Annotated[float, Field(gt=0, lt=10), WrapValidator(read_auto), PlainSerializer(write_auto)]
 """A number, or auto:RATE; then it is an Auto until the mouse is known, although pydantic checks it as a float."""
 
+
 def check_vetoes(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of what vetoes; ValueError for one that is not known, or stands there twice."""
     for name in names:

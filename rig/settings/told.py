@@ -9,13 +9,14 @@ from typing import TypeVar
 
 BLIND = "blind"
 OF_WATER = "the mouse has had enough"  # begins the reason of a session that a cap on water has ended
-HIDDEN_LINES = frozenset({"threshold", "tone", "rewards", "crossings", "time left"})
+HIDDEN_LINES = frozenset({"threshold", "tone", "rewards", "crossings", "vetoed", "time left"})
 """Of the window: lines whose number depends on the arm."""
 HIDDEN_ROWS = frozenset({"rewards", "water", "success rate", "session type"})
 """Of the table at the end."""
 HIDDEN_VALUES = frozenset(
     {"session_type", "yoked_to", "rewards", "fails", "success_rate", "withheld_rewards", "water_ul", "water_day_ul",
-     "crossings_per_min", "chance_per_min", "chance_ratio", "chance_low", "chance_high"}
+     "crossings_per_min", "chance_per_min", "chance_ratio", "chance_low", "chance_high",
+     "vetoed_crossings"}
 )  # fmt: skip
 """Of the summary."""
 SHOWN_NOTES = frozenset(
