@@ -12,6 +12,7 @@ from analysis.csv_files import exact, write_csv
 from analysis.derived.learning import counted, in_words
 from analysis.evidence import Evidence, Missing
 from analysis.figures.artefacts import ARTEFACTS
+from analysis.figures.blood import BLOOD
 from analysis.figures.chance import CHANCE
 from analysis.figures.cortex import CORRELATION, IMAGE, MAPS
 from analysis.figures.course import LEARNING, OVERVIEW, REWARDS, TRIALS
@@ -31,7 +32,7 @@ from rig.settings.told import Told
 
 OF_ALL = (OVERVIEW, TRIALS, REWARDS, LEARNING, THRESHOLDS, CHANCE, TONES, LICKS)
 OF_THE_RIG = (STABILITY, TIMING)
-CORTEX, PAW = (IMAGE, MAPS, CORRELATION), (PATH, TRACKING, LEFT_RIGHT)
+CORTEX, PAW = (IMAGE, MAPS, CORRELATION, BLOOD, ARTEFACTS), (PATH, TRACKING, LEFT_RIGHT)
 TRIAL_COLUMNS = ("number", "start_s", "end_s", "outcome", "latency_s", "threshold", "tone")
 
 
@@ -43,7 +44,7 @@ def figures_of(evidence: Evidence, is_blind: bool = False) -> tuple[Spec, ...]:
     if tracks:
         return *OF_ALL[:3], PAW[0], *OF_ALL[3:], *PAW[1:], *OF_THE_RIG
     days = (SAME_PLACE,) * was_registered(evidence)
-    return OF_ALL[0], CORTEX[0], *days, *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], CORTEX[2], ARTEFACTS, *OF_THE_RIG
+    return OF_ALL[0], CORTEX[0], *days, *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], *CORTEX[2:], *OF_THE_RIG
 
 
 def page_of(evidence: Evidence, is_blind: bool = False) -> Page:

@@ -25,6 +25,7 @@ from rig.preflight import check_rig
 from rig.protocol.adaptive import open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.dff import RoiHistory
+from rig.protocol.haemodynamics import columns_of_colours
 from rig.protocol.tones import get_bins
 from rig.screen.preview_cortex import CortexPreview, make_rois
 from rig.session import Rig, open_rig, place_rois
@@ -40,13 +41,13 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
     trials, period_s, reward_threshold = rig.trials, cfg.frame_period_s(), cfg.reward_threshold
     adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
-    runningImgQuROI = [RoiHistory(cfg.history_frames())]
+    runningImgQuROI, haemodynamics = [RoiHistory(cfg.history_frames())], cfg.haemodynamics()
     artefacts = Artefacts(cfg, rig, rois)
 
     for frame in rig.frames():
         # The signal
         blue, green = runningImgQuROI[0].dff(rois[0].crop(frame.image))
-        relAvgDff = rois[0].avgDff = green - blue
+        relAvgDff = rois[0].avgDff = green - haemodynamics(rois[0].name, blue, green)
 
         # What earns, what is heard
         dff_bins = get_bins(reward_threshold, cfg.n_tones)
@@ -56,7 +57,9 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
 
         # Act first, then keep books
         act = rig.act(frame, step, trials.tone_hz(step, heard, dff_bins))
-        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **artefacts.columns(act))
+        further = haemodynamics.columns() | artefacts.columns(act)
+        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **further)
+        books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold)
         reward_threshold = adaptive.update(step.time_s, act.reward)
 
 
@@ -68,8 +71,9 @@ def main() -> int:
         return check_rig(options)
     with open_rig(options) as rig:
         rois = place_rois(rig, make_rois(cfg), CortexPreview(cfg))
-        with recording(rig, rois, [*COLUMNS, *ARTEFACT_COLUMNS]) as books:
-            run_session(cfg, rig, rois, books)
+        columns = [*COLUMNS, *columns_of_colours(cfg.roi_names()), *ARTEFACT_COLUMNS]
+        with recording(rig, rois, columns) as books:
+            run_session(rig.options.settings, rig, rois, books)
     if options.baseline_s is not None:
         print_baseline(books.folder, cfg, cfg.spontaneous_rate)
     return 0

@@ -25,6 +25,7 @@ from rig.preflight import check_rig
 from rig.protocol.adaptive import open_threshold
 from rig.protocol.delays import DelayLine
 from rig.protocol.dff import RoiHistory
+from rig.protocol.haemodynamics import columns_of_colours
 from rig.protocol.roi_operation import RoiOperation
 from rig.protocol.tones import get_bins
 from rig.screen.preview_cortex import CortexPreview, make_rois
@@ -41,14 +42,14 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
     period_s = cfg.frame_period_s()
     tone_delay, reward_delay = DelayLine(cfg.audio_delay, period_s), DelayLine(cfg.reward_delay, period_s)
     rule, runningImgQuROI = RoiOperation(cfg.roi_operation), [RoiHistory(cfg.history_frames()) for _ in rois]
-    reward_threshold = cfg.reward_threshold
+    reward_threshold, haemodynamics = cfg.reward_threshold, cfg.haemodynamics()
     adaptive = open_threshold(cfg.adaptive_threshold, reward_threshold, period_s, step=THRESHOLD_STEP)
     artefacts = Artefacts(cfg, rig, rois)
     for frame in rig.frames():
         # The signal
         for roi, history in zip(rois, runningImgQuROI, strict=True):
             blue, green = history.dff(roi.crop(frame.image))
-            roi.avgDff = green - blue
+            roi.avgDff = green - haemodynamics(roi.name, blue, green)
         relAvgDff = rule({roi.name: roi.avgDff for roi in rois})
 
         # What earns, what is heard
@@ -60,8 +61,10 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
         # Act first, then keep books
         act = rig.act(frame, step, rig.trials.tone_hz(step, heard, dff_bins))
         books.notes["divisions_by_zero"] = rule.divisions_by_zero
-        further = {f"{roi.name}_dff": roi.avgDff for roi in rois} | artefacts.columns(act)
-        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **further)
+        dff_of_rois = {f"{roi.name}_dff": roi.avgDff for roi in rois}
+        columns = dff_of_rois | haemodynamics.columns() | artefacts.columns(act)
+        books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **columns)
+        books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold)
         reward_threshold = adaptive.update(step.time_s, act.reward)
 
 
@@ -71,11 +74,12 @@ def main() -> int:
     if options.check:
         return check_rig(options)
     rois = make_rois(options.settings)
-    columns = [*COLUMNS, *(f"{roi.name}_dff" for roi in rois), *ARTEFACT_COLUMNS]
+    columns = [*COLUMNS, *(f"{roi.name}_dff" for roi in rois), *columns_of_colours(roi.name for roi in rois)]
+    columns += ARTEFACT_COLUMNS
     with open_rig(options) as rig:
         rois = place_rois(rig, rois, CortexPreview(options.settings))
         with recording(rig, rois, columns) as books:
-            run_session(options.settings, rig, rois, books)
+            run_session(rig.options.settings, rig, rois, books)
     if options.baseline_s is not None:
         print_baseline(books.folder, options.settings, options.settings.spontaneous_rate)
     return 0

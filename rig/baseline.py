@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from rig.files.reader import read_session
+from rig.errors import SettingsError
+from rig.files.blue_fit import WISH, fitted_over, has_colours, is_to_fit, signal_with
+from rig.files.reader import Session, read_session
 from rig.protocol.crossings import LARGEST, STEP, Auto, crossings_per_min, threshold_for
+from rig.protocol.haemodynamics import ByRoi
 from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
 from rig.terminal import console
@@ -25,7 +28,8 @@ def print_baseline(folder: Path, cfg: RigSettings, rate_per_min: float) -> None:
     rate_per_min : float
         How often the threshold to begin with is crossed.
     """
-    signal = read_session(folder).columns[cfg.signal_column]
+    session = read_session(folder)
+    signal = session.columns[cfg.signal_column]
     if len(signal) < 2:
         console.print("The baseline is too short for a table; record longer.")
         return
@@ -47,3 +51,20 @@ def print_baseline(folder: Path, cfg: RigSettings, rate_per_min: float) -> None:
     if isinstance(cfg, ClnfSettings):
         auto = f"{cfg.threshold_setting} = {Auto(rate_per_min)}"
         console.print(f"With {auto} each session takes it from the baseline of its day.", soft_wrap=True)
+    if isinstance(cfg, ClnfSettings) and has_colours(session, cfg):
+        console.print(with_fitted_blue(session, cfg, rate_per_min, minutes), soft_wrap=True)
+
+
+def with_fitted_blue(session: Session, cfg: ClnfSettings, rate_per_min: float, minutes: float) -> str:
+    """Say which coefficients of blue a baseline gives, and where the threshold would lie with them."""
+    signal = session.columns[cfg.signal_column]
+    if not np.array_equal(signal, signal_with(session, cfg, cfg.blue_coefficient if not is_to_fit(cfg) else 1.0)):
+        return f"{WISH}: the signal of this script is no rule on ΔF/F alone, so no threshold is known for it"
+    try:
+        found = fitted_over(session, cfg)
+    except SettingsError as error:
+        return str(error)
+    wish = ByRoi(tuple((name, one.blue) for name, one in found.items()))
+    chosen = threshold_for(signal_with(session, cfg, wish), rate_per_min, minutes)
+    said = f"{WISH} finds {', '.join(f'{name} {one}' for name, one in found.items())}"
+    return f"{said}; with it {'no threshold' if chosen is None else f'{chosen:g}'} is crossed that often"

@@ -164,6 +164,8 @@ class Books:
         self.notes.update(save_registration(log.folder, rig.options.same_place))
         if rig.tone.device:
             self.notes["tone_device"] = rig.tone.device
+        if rig.options.blue_from:
+            self.notes["blue_coefficient_fit"] = rig.options.blue_from
         if rig.options.threshold_from:
             self.notes[f"{rig.options.settings.threshold_setting}_from"] = rig.options.threshold_from
         if rig.options.yoke is not None:

@@ -49,3 +49,7 @@ class LogError(RigError):
 
 class AlignmentError(RigError):
     """Edges that another machine recorded cannot be aligned with a session."""
+
+
+class FitError(RigError):
+    """The coefficient of blue cannot be fitted."""

@@ -17,6 +17,7 @@ from rig.errors import LogError, SettingsError
 from rig.files.about import Script, running_script
 from rig.files.arms import in_its_arm
 from rig.files.auto_threshold import with_threshold
+from rig.files.blue_fit import with_blue
 from rig.files.finishing import finish
 from rig.files.first_day import open_same_place
 from rig.files.ledger import MOUSE_ID, had_today_ul, known_mice
@@ -100,6 +101,8 @@ class Options(NamedTuple, Generic[S_co]):
         The baseline that the threshold comes from, in words; '' where it was given as a number.
     same_place : SamePlace or None
         The registration to the mouse's first day; None where none is wanted, as in a replay.
+    blue_from : str
+        The baseline that the coefficients of blue come from, in words; '' where there was none.
     """
 
     settings: S_co
@@ -121,6 +124,7 @@ class Options(NamedTuple, Generic[S_co]):
     yoke: Yoke | None = None
     threshold_from: str = ""
     same_place: SamePlace | None = None
+    blue_from: str = ""
 
 
 def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None) -> Options[S]:
@@ -202,10 +206,12 @@ def prepare(model: type[S], doc: str | None, arguments: list[str] | None = None)
     if not replay_of:  # its places are those of the recorded session, moved already
         same_place = open_same_place(settings, settings.data_root / mouse_id, simulated.get("camera", ""))
         options = options._replace(same_place=same_place)
-    settings = at_places_of(settings, mouse_id, overrides.keys(), args.no_window)
-    settings, threshold_from = with_threshold(settings, mouse_id, "camera" in simulated, args.baseline is not None)
+    settings, is_simulated = at_places_of(settings, mouse_id, overrides.keys(), args.no_window), "camera" in simulated
+    has_trials = args.baseline is None and not replay_of
+    settings, blue_from = with_blue(settings, mouse_id, is_simulated, has_trials)
+    settings, threshold_from = with_threshold(settings, mouse_id, is_simulated, args.baseline is not None)
     trials = course_of(settings.plan(), args.baseline, None if yoke is None else yoke.score)
-    return options._replace(settings=settings, trials=trials, threshold_from=threshold_from)
+    return options._replace(settings=settings, trials=trials, blue_from=blue_from, threshold_from=threshold_from)
 
 
 def replayed(settings: RigSettings) -> str:

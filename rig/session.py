@@ -18,6 +18,7 @@ from rig.ending import signals
 from rig.errors import NoSession
 from rig.events import PAUSE_ASKED, PAUSE_ENDS, Events
 from rig.files.auto_threshold import after_the_preview
+from rig.files.blue_fit import blue_after_the_preview
 from rig.files.first_day import FIRST_DAY_FILE
 from rig.files.places import PLACES_FILE, change_of, update_places
 from rig.files.report import make_reports, say_commands
@@ -304,7 +305,8 @@ def start_with(rig: Rig, settings: Any, folder: Path, rois: Sequence[Roi]) -> li
     with saying_what_fails(folder / FIRST_DAY_FILE):
         keep_day(options, settings, folder)
     threshold_from = after_the_preview(options.threshold_from, options.settings, settings)
-    rig.options = options._replace(settings=settings, threshold_from=threshold_from)
+    settings, blue_from = blue_after_the_preview(options.blue_from, options.settings, settings)
+    rig.options = options._replace(settings=settings, threshold_from=threshold_from, blue_from=blue_from)
     return [settings.make_roi(roi.name, roi.color) for roi in rois]
 
 

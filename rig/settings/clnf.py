@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import ClassVar, Literal
 
@@ -12,12 +12,14 @@ from pydantic import Field
 from typing_extensions import Self
 
 from rig.protocol.artefacts import BITS
+from rig.protocol.haemodynamics import ByRoi, Haemodynamics
 from rig.settings.camera import CameraSettings
 from rig.settings.common import RigSettings
 from rig.settings.fields import (
     CORTEX,
     PINS,
     TRIALS,
+    BlueCoefficient,
     DffThreshold,
     Moved,
     NamesOrNone,
@@ -93,6 +95,13 @@ class ClnfSettings(RigSettings, CortexSettings):
     own_rois: NamesOrNone = setting(
         CORTEX, "names of ROIs of your own, which are no sites; each has a line with its place", "names", ()
     )
+    blue_coefficient: BlueCoefficient = setting(
+        CORTEX,
+        "how much of blue ΔF/F is taken from green; with fit it is found for each ROI, over the baseline recording of "
+        "the day or else the initial rest",
+        "number, fit, or ROI NUMBER, ...",
+        1.0,
+    )
     reward_threshold: DffThreshold = setting(
         TRIALS,
         "a signal above it is a success; with auto:2 the one that the baseline of the day crosses twice per minute",
@@ -160,6 +169,14 @@ class ClnfSettings(RigSettings, CortexSettings):
         """Return how long a transient lowers the ΔF/F after it, s: as long as it is part of the baseline."""
         return self.dff_history
 
+    def haemodynamics(self) -> Haemodynamics:
+        """Return what is taken from green, for a session that begins."""
+        return Haemodynamics(self.blue_coefficient, self.roi_names(), self.framerate, self.history_frames())
+
+    def rule(self) -> Callable[[Mapping[str, float]], float]:
+        """Return what makes the signal of {ROI: ΔF/F}."""
+        raise NotImplementedError
+
     @classmethod
     def placeable(cls, values: Mapping[str, str]) -> set[str]:
         """Return the sites of seeds_mm, and the ROIs that the experiment and own_rois name."""
@@ -223,6 +240,7 @@ class ClnfSettings(RigSettings, CortexSettings):
         yield from self._own_names_that_cannot_be()
         if "paw" in self.veto and self.paw_pin is None:
             yield "veto = paw: no line says whether the paw moves; set paw_pin, or leave paw out"
+        yield from self._blue_that_cannot_be()
         seeds = self.seeds()
         for name in self.shown_rois():
             if name in seeds or name.lower() in self.placed:
@@ -262,6 +280,19 @@ class ClnfSettings(RigSettings, CortexSettings):
                 yield f"own_rois: {name!r} must be a name of letters, digits and '_', beginning with a letter"
             if name in seeds:
                 yield f"own_rois: {name} is a site; choose another name"
+
+    def _blue_that_cannot_be(self) -> Iterable[str]:
+        """Yield a sentence where an ROI has no coefficient."""
+        given = self.blue_coefficient
+        if (
+            isinstance(given, ByRoi)
+            and not given.is_to_fit
+            and (absent := set(self.roi_names()) - dict(given.of).keys())
+        ):
+            yield (
+                f"blue_coefficient = {given}: {' and '.join(sorted(absent))} has no number; give one for each ROI, or "
+                "one for all"
+            )
 
     def _misplaced(self, name: str) -> Iterable[str]:
         width, height = self.resolution

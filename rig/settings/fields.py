@@ -11,6 +11,8 @@ from pydantic import ValidatorFunctionWrapHandler as Otherwise
 from rig.protocol.adaptive import Staircase
 from rig.protocol.artefacts import BITS
 from rig.protocol.crossings import Auto
+from rig.protocol.haemodynamics import LARGEST as LARGEST_BLUE
+from rig.protocol.haemodynamics import ByRoi, by_roi
 from rig.settings.sentences import nearest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,6 +177,21 @@ def check_vetoes(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def read_blue(value: object, otherwise: Otherwise) -> object:
+    """Turn 'fit' and 'BC_L 0.62, BC_R 0.58' into a ByRoi; anything else is a number."""
+    if isinstance(value, ByRoi):
+        return value
+    words = isinstance(value, str) and re.search(r"[^\W\d]\S*\s+\S|^\s*fit\s*$", value, re.IGNORECASE)
+    return by_roi(str(value)) if words else otherwise(value)
+
+
+def write_blue(value: float | ByRoi) -> float | str:
+    """Return what stands in config.ini."""
+    return str(value) if isinstance(value, ByRoi) else value
+
+
+BlueCoefficient = Annotated[float, Field(ge=0, le=LARGEST_BLUE), WrapValidator(read_blue), PlainSerializer(write_blue)]
+"""A number, or a ByRoi, although pydantic checks it as a float."""
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Vetoes = Annotated[NamesOrNone, AfterValidator(check_vetoes)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]

@@ -1,5 +1,7 @@
 """Settings of brain/cla_reward_punish_1roi.py: one ROI."""
 
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import ClassVar
 
 from rig.settings.clnf import ClnfSettings
@@ -23,3 +25,7 @@ class OneRoiSettings(ClnfSettings):
     def roi_names(self) -> list[str]:
         """Return the one ROI."""
         return [self.roi]
+
+    def rule(self) -> Callable[[Mapping[str, float]], float]:
+        """Return what takes the ΔF/F of the ROI."""
+        return itemgetter(self.roi)

@@ -1,5 +1,6 @@
 """Settings of brain/cla_reward_punish_2roi.py: a rule on several ROIs."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
@@ -30,3 +31,7 @@ class TwoRoiSettings(ClnfSettings):
     def roi_names(self) -> list[str]:
         """Return the ROIs that the rule names."""
         return RoiOperation(self.roi_operation).names
+
+    def rule(self) -> Callable[[Mapping[str, float]], float]:
+        """Return the rule."""
+        return RoiOperation(self.roi_operation)
