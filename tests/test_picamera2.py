@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from rig.simulated.cortex import Scene
-from support.checks import COLUMNS, check_protocol, direct_dff
+from support.checks import LOGGED, check_protocol, direct_dff
 from support.places import ROOT, SCRIPT
 
 VIRTUAL = Path(os.environ.get("LIBCAMERA_VIRTUAL", Path.home() / "libcamera-virtual"))
@@ -320,7 +320,7 @@ def session_without_losses(run, folder):
 def test_a_whole_session(run, film):
     folder, pictures = film
     session = session_without_losses(run, folder)
-    assert list(session.columns) == COLUMNS
+    assert list(session.columns) == LOGGED
     _, rewards = check_protocol(session)
     assert (rewards == 1).any()
     assert session.frames["number"].tolist() == session.columns["frame"].tolist()

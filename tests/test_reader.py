@@ -14,7 +14,7 @@ from rig.files.frame_file import FrameFile, Header
 from rig.files.metadata import ATTRIBUTES
 from rig.files.reader import TRIAL, Session, on_the_clock_of_frames, read_session
 from rig.files.session_tables import EVENT, FRAME, PULSE
-from support.checks import COLUMNS
+from support.checks import LOGGED
 from support.places import SHORT
 from support.processes import command
 from support.recordings import write_recording
@@ -34,10 +34,10 @@ def session(tmp_path_factory):
 
 
 def test_columns_are_typed(session):
-    assert list(session.columns) == COLUMNS
+    assert list(session.columns) == LOGGED
     kinds = {name: column.dtype.kind for name, column in session.columns.items()}
     counts = ("frame", "freq", "reward", "trial", "audio", "lick")
-    assert kinds == dict.fromkeys(COLUMNS, "f") | dict.fromkeys(counts, "i") | {"time": "U"}
+    assert kinds == dict.fromkeys(LOGGED, "f") | dict.fromkeys(counts, "i") | {"time": "U"}
     assert {len(column) for column in session.columns.values()} == {len(session)}
 
 
@@ -208,7 +208,7 @@ def test_a_session_that_was_cut_short_is_read_as_it_is(killed):
     session = read_session(killed)
     assert sorted(path.name for path in killed.glob("*.part")) == ["about.part", "events.part", "frames.part"]
     assert (session.was_cut_short, session.missing) == (True, [])
-    assert list(session.columns) == COLUMNS
+    assert list(session.columns) == LOGGED
     assert session.columns["frame"].tolist() == list(range(len(session)))
     assert 0 < len(session.images) <= len(session)
     assert session.frames["number"].tolist()[: len(session.images)] == list(range(len(session.images)))
@@ -269,7 +269,7 @@ def test_a_running_session_is_read_and_not_disturbed(run):
         end(process)
     assert process.returncode == 143, output
     assert (first.was_cut_short, first.missing) == (True, [])
-    assert list(first.columns) == COLUMNS
+    assert list(first.columns) == LOGGED
     assert first.trials["outcome"].tolist() == [0]
     assert len(second) > len(first)
     assert len(second.images) >= len(first.images)
@@ -430,7 +430,7 @@ def test_a_speed_threshold_is_the_threshold_of_its_trial(tmp_path):
 
 
 def test_a_session_without_a_frame_has_typed_columns(tmp_path):
-    (tmp_path / "VideoTimestamp.txt").write_text("\t".join(COLUMNS) + "\n")
+    (tmp_path / "VideoTimestamp.txt").write_text("\t".join(LOGGED) + "\n")
     session = read_session(tmp_path)
     assert (session.columns["frame"].dtype, session.columns["roi_dff"].dtype) == (np.int64, np.float64)
     assert (len(session), len(session.trials)) == (0, 0)

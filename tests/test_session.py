@@ -23,7 +23,7 @@ from rig.files.frame_file import FrameFile, Header, extended
 from rig.files.reader import read_session
 from rig.files.rows import ROWS_FILE
 from rig.files.session_tables import GrowingTables
-from support.checks import COLUMNS, check_protocol, direct_dff
+from support.checks import LOGGED, check_protocol, direct_dff
 from support.pins import all_low, gpio_env
 from support.places import DRIVERS, ROOT, SCRIPT, SHORT
 from support.processes import child_of, command
@@ -82,7 +82,7 @@ def test_files_of_a_finished_session(normal):
 
 
 def test_every_frame_has_a_row_and_an_image(normal):
-    assert list(normal.columns) == COLUMNS
+    assert list(normal.columns) == LOGGED
     assert normal.columns["frame"].tolist() == list(range(len(normal)))
     assert normal.images.shape == (len(normal), 256, 256, 3)
 

@@ -7,6 +7,8 @@ from rig.protocol.roi_operation import RoiOperation
 from rig.protocol.tones import get_bins, tone_index
 
 COLUMNS = ["frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick"]
+LOGGED = [*COLUMNS, "M1_L_green", "M1_L_blue"]
+"""Of a session of the one-ROI script with the ROI of config.ini."""
 
 
 def direct_dff(images, box, n):
@@ -58,7 +60,8 @@ def check_rois(session):
     """Check every ROI's column, and the value of the rule, against the stored frames; return the rule."""
     cfg, found = session.settings, session.columns
     rule = RoiOperation(cfg["roi_operation"])
-    assert list(found) == COLUMNS + [f"{name}_dff" for name in rule.names]
+    colours = [f"{name}_{colour}" for name in rule.names for colour in ("green", "blue")]
+    assert list(found) == COLUMNS + [f"{name}_dff" for name in rule.names] + colours
     images, n = session.images[:], round(float(cfg["dff_history"]) * float(cfg["framerate"]))
     columns = {}
     for name in rule.names:
