@@ -274,6 +274,10 @@ def test_every_column_is_there(ready, opened, kind):
         stored["roi_dff"] = behaviour["FeedbackSignal"].data[:]
     else:
         stored["roi_dff"] = nwb.processing["ophys"]["DfOverF"]["RoiResponseSeries"].data[:, 0]
+    for colour in ("green", "blue") if kind != "clmf" else ():
+        dff = nwb.processing["ophys"]["DfOverF"][f"RoiResponseSeries{colour.capitalize()}"]
+        names = [dff.rois[i].roi_name.item() for i in range(dff.data.shape[1])]
+        stored |= {f"{name}_{colour}": dff.data[:, i] for i, name in enumerate(names)}
     del columns["time"], columns["trial"]  # the start of the session, and the table of trials
     for name, column in columns.items():
         assert np.array_equal(stored[name], column), name

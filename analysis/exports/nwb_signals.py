@@ -28,15 +28,23 @@ def add_dff(module: ProcessingModule, source: Source, rois: PlaneSegmentation, n
         return
     holder = DfOverF(name="DfOverF")
     module.add(holder)
-    region = rois.create_roi_table_region(region=list(range(len(names))), description="the trained ROIs, in order")
-    source.rows.make(
-        holder.create_roi_response_series,
-        name="RoiResponseSeries",
-        description="ΔF/F, green minus blue, as the loop computed it for each frame.",
-        data=np.stack([source.session.columns[name] for name in columns], axis=1),
-        rois=region,
-        unit="n.a.",
-    )
+    series = {"": (columns, "ΔF/F, green minus blue_coefficient times blue, as the loop computed it for each frame.")}
+    for colour in ("green", "blue"):
+        of_colour = [f"{name}_{colour}" for name in names]
+        if all(name in source.session.columns for name in of_colour):
+            series[colour.capitalize()] = (
+                of_colour,
+                f"ΔF/F of {colour}, before one colour is subtracted from the other.",
+            )
+    for ending, (logged, what) in series.items():
+        source.rows.make(
+            holder.create_roi_response_series,
+            name=f"RoiResponseSeries{ending}",
+            description=what,
+            data=np.stack([source.session.columns[name] for name in logged], axis=1),
+            rois=rois.create_roi_table_region(region=list(range(len(names))), description="the trained ROIs, in order"),
+            unit="n.a.",
+        )
 
 
 def dff_columns(source: Source, names: list[str]) -> list[str]:
