@@ -7,9 +7,12 @@ import numpy as np
 
 from rig.errors import SettingsError
 from rig.files.baselines import baseline_of_today, when
+from rig.files.blue_fit import has_colours, signal_with
 from rig.files.reader import Session
 from rig.protocol.crossings import Auto, threshold_for, threshold_interval
+from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
+from rig.settings.ini import to_strings
 from rig.terminal import console
 
 FEWEST = 5  # crossings, below which a threshold would be a matter of luck
@@ -77,7 +80,14 @@ def threshold_in(baseline: Session, settings: RigSettings, wish: Auto) -> tuple[
 
 
 def signal_in(baseline: Session, settings: RigSettings) -> np.ndarray:
-    """Return the signal of a baseline, (n_rows,), as a session with these settings would have it."""
+    """Return the signal of a baseline, (n_rows,), as a session with these settings would have it.
+
+    A baseline logs its signal with the coefficient of blue that it had; one that was to be fitted is 1 until then.
+    """
+    if isinstance(settings, ClnfSettings) and has_colours(baseline, settings):
+        had = baseline.settings.get("blue_coefficient", "1").replace("fit", "1")
+        if had != to_strings(settings)["blue_coefficient"]:
+            return signal_with(baseline, settings, settings.blue_coefficient)
     return baseline.columns[settings.signal_column]
 
 
