@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from CameraFactory import CameraFactory
 from rig.devices.frames import Frame
-from rig.devices.lick import Lick, open_lick
+from rig.devices.input_line import Input, NoInput
+from rig.devices.lick import open_lick
 from rig.devices.outputs import Outputs
-from rig.devices.paw_line import NoPawLine, PawLine, open_paw_line
+from rig.devices.paw_line import open_paw_line
 from rig.devices.tone_player import Tone, open_tone
 from rig.devices.water import Water
 from rig.ending import signals
@@ -100,7 +101,7 @@ class Rig:
         Why the session has ended; '' while it runs.
     stalls : list of float
         How long the loop stood still, s, each time that the outputs went low without it.
-    paw : PawLine
+    paw : Input
         Says whether the mouse moves.
     wants_pause : bool
         The user wants the session to pause; the trials heed it from the next frame on.
@@ -111,7 +112,7 @@ class Rig:
     camera: CameraFactory
     outputs: Outputs
     tone: Tone
-    lick: Lick
+    lick: Input
     water: Water
     window: Window | NoWindow
     events: Events
@@ -119,7 +120,7 @@ class Rig:
     summaries: list[tuple[Mapping[str, str], Mapping[str, object]]]
     ended_by: str = ""
     stalls: list[float] = field(default_factory=list)
-    paw: PawLine = field(default_factory=NoPawLine)
+    paw: Input = field(default_factory=NoInput)
     wants_pause: bool = False
     _is_to_pause: bool = False
     _aged: tuple[Frame | None, float] = (None, 0.0)

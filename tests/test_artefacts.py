@@ -13,8 +13,8 @@ from analysis.evidence import gather
 from analysis.replay.recorded import open_recorded
 from analysis.sweep import Try
 from analysis.what_if_session import try_recorded
-from rig.devices.input_line import Watch
-from rig.devices.paw_line import WORDS, NoPawLine, open_paw_line
+from rig.devices.input_line import NoInput, Watch
+from rig.devices.paw_line import WORDS, open_paw_line
 from rig.errors import SettingsError
 from rig.events import Events
 from rig.protocol.artefacts import (
@@ -374,7 +374,7 @@ def test_the_simulated_mouse_moves_now_and_then(module_settings):
 @pytest.mark.parametrize(("pin", "replays"), [("", False), ("24", True)])
 def test_without_a_pin_and_in_a_replay_there_is_no_line(module_settings, pin, replays):
     line = open_paw_line(module_settings(paw_pin=pin), Events(), replays)
-    assert isinstance(line, NoPawLine)
+    assert isinstance(line, NoInput)
     assert (line.touched(), line.trouble()) == (False, "")
     line.close()
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from rig.devices.input_line import Watch
-from rig.devices.lick import WORDS, Mpr121, NoLick, open_lick
+from rig.devices.input_line import NoInput, Watch
+from rig.devices.lick import WORDS, Mpr121, open_lick
 from rig.errors import LickError
 from rig.events import Events
 from rig.protocol.tally import Tally
@@ -166,7 +166,7 @@ def test_the_simulated_mouse_is_opened_with_the_tally_of_the_session(settings):
 
 def test_without_a_sensor_nothing_is_ever_touched(settings):
     lick = open_lick(settings(lick="none"), Events(), Tally())
-    assert isinstance(lick, NoLick)
+    assert isinstance(lick, NoInput)
     assert (lick.touched(), lick.trouble()) == (False, "")
     lick.close()
 

@@ -47,7 +47,7 @@ class RecordedCamera:
 
 
 class RecordedLick:
-    """The licks of the recording, frame by frame; see `rig.devices.lick.Lick`.
+    """The licks of the recording, frame by frame; see `rig.devices.input_line.Input`.
 
     Parameters
     ----------

@@ -25,6 +25,32 @@ class Sensor(Protocol):
         """Give it back; harmless when repeated."""
 
 
+class Input(Protocol):
+    """What notices that an input was high, whatever its device; see `Watch`."""
+
+    def touched(self) -> bool:
+        """Return whether it was high since the last call."""
+
+    def trouble(self) -> str:
+        """Return what is wrong with it, nothing when all is well."""
+
+    def close(self) -> None:
+        """End, and give the device back; harmless when repeated."""
+
+
+class NoInput:
+    """No device: never high."""
+
+    def touched(self) -> bool:
+        return False
+
+    def trouble(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Words(NamedTuple):
     """How an input is spoken of.
 
@@ -116,19 +142,16 @@ class Watch:
         self._thread.start()
 
     def touched(self) -> bool:
-        """Return whether it was high since the last call."""
         latched, self._latched = self._latched, self._down
         return latched
 
     def trouble(self) -> str:
-        """Return what is wrong with it, nothing when all is well."""
         high_s = time.monotonic() - self._down_since_s if self._down else 0.0
         if high_s > self._words.hangs_after_s:
             return f"the {self._words.device} {self._words.hangs.format(f'{high_s:.0f}')}"
         return self._trouble
 
     def close(self) -> None:
-        """End, and give the sensor back; harmless when repeated."""
         self._running = False
         self._thread.join(CLOSED_WITHIN_S)  # a bus that hangs must not keep the rig from closing
         self._sensor.close()

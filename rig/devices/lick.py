@@ -3,9 +3,9 @@
 `python -m rig.commands.lick` shows what the sensor feels.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
-from rig.devices.input_line import GpioInput, Watch, Words
+from rig.devices.input_line import GpioInput, Input, NoInput, Watch, Words
 from rig.errors import LickError
 from rig.events import Events
 from rig.protocol.tally import Tally
@@ -20,19 +20,6 @@ WORDS = Words(
 )
 
 MISSING_MPR121 = "the library of the MPR121 is not installed; run 'make setup', or set lick = none"
-
-
-class Lick(Protocol):
-    """What notices licks."""
-
-    def touched(self) -> bool:
-        """Return whether the spout was touched since the last call."""
-
-    def trouble(self) -> str:
-        """Return what is wrong with the sensor, nothing when all is well."""
-
-    def close(self) -> None:
-        """End, and give the sensor back; harmless when repeated."""
 
 
 def open_i2c_bus(number: int) -> Any:
@@ -89,20 +76,7 @@ def open_gpio_lick(pin: int, numbering: str) -> GpioInput:
     return GpioInput(pin, numbering, LickError, "set lick = none")
 
 
-class NoLick:
-    """No sensor: never touched."""
-
-    def touched(self) -> bool:
-        return False
-
-    def trouble(self) -> str:
-        return ""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def open_lick(settings: RigSettings, events: Events, tally: Tally) -> Lick:
+def open_lick(settings: RigSettings, events: Events, tally: Tally) -> Input:
     """Open the sensor that the setting `lick` names.
 
     Parameters
@@ -127,4 +101,4 @@ def open_lick(settings: RigSettings, events: Events, tally: Tally) -> Lick:
         from rig.simulated.lick import SimLick
 
         return SimLick(settings.framerate, events, tally)
-    return NoLick()
+    return NoInput()

@@ -1,8 +1,6 @@
 """The line of the paw: an input that is high while the mouse moves, from the behaviour rig."""
 
-from typing import Protocol
-
-from rig.devices.input_line import GpioInput, Watch, Words
+from rig.devices.input_line import GpioInput, Input, NoInput, Watch, Words
 from rig.errors import PawLineError
 from rig.events import Events
 from rig.settings.common import RigSettings
@@ -17,33 +15,7 @@ WORDS = Words(
 )
 
 
-class PawLine(Protocol):
-    """What notices that the mouse moves."""
-
-    def touched(self) -> bool:
-        """Return whether the line was high since the last call."""
-
-    def trouble(self) -> str:
-        """Return what is wrong with the line, nothing when all is well."""
-
-    def close(self) -> None:
-        """End, and give the pin back; harmless when repeated."""
-
-
-class NoPawLine:
-    """No line: nobody says whether the mouse moves."""
-
-    def touched(self) -> bool:
-        return False
-
-    def trouble(self) -> str:
-        return ""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def open_paw_line(settings: RigSettings, events: Events, replays: bool = False) -> PawLine:
+def open_paw_line(settings: RigSettings, events: Events, replays: bool = False) -> Input:
     """Open the line that `paw_pin` names: a pin where the outputs are pins, its simulated twin where they are.
 
     Parameters
@@ -61,7 +33,7 @@ def open_paw_line(settings: RigSettings, events: Events, replays: bool = False) 
     """
     pin = settings.input_pins().get(PAW)
     if pin is None or replays:
-        return NoPawLine()
+        return NoInput()
     if settings.outputs == "simulated":
         from rig.simulated.paw_line import SimPawLine
 

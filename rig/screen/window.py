@@ -13,7 +13,7 @@ import numpy as np
 from CameraFactory import CameraFactory
 from rig.devices.frames import Frame
 from rig.devices.image_check import image_trouble
-from rig.devices.lick import Lick
+from rig.devices.input_line import Input
 from rig.ending import signals
 from rig.errors import CameraError, RigError, SettingsError
 from rig.screen.drawing import (
@@ -164,7 +164,7 @@ class Window:
     def place_rois(
         self,
         camera: CameraFactory,
-        lick: Lick,
+        lick: Input,
         preview: Preview,
         beat: Callable[[], None],
         save_picture: Callable[[np.ndarray], str],
@@ -174,7 +174,7 @@ class Window:
         Parameters
         ----------
         camera : CameraFactory
-        lick : Lick
+        lick : Input
         preview : Preview
             What the experiment shows, and its editor, which has the ROIs.
         beat : callable
