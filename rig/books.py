@@ -320,7 +320,7 @@ class Books:
             "mouse": rig.options.mouse_id,
         }
         if tally.vetoed:
-            lines["vetoed"] = f"{tally.vetoed} crossings"
+            lines["vetoed"] = f"{tally.vetoed} crossing{'s' * (tally.vetoed > 1)}"
         if rig.options.simulated:
             lines["simulated"] = ", ".join(rig.options.simulated)
         if self._trouble:

@@ -120,6 +120,7 @@ def test_the_interval_holds_the_truth(boost, decay_s):
         ((0, 60, 0, 0), "0.0 crossings per minute in trials; chance is not known: no rest is long enough"),
         ((0, 60, 0, 60), "0.0 crossings per minute in trials, 0.0 in rests"),
         ((10, 60, 0, 60), "at least 2.2 x chance: 10.0 crossings per minute in trials, 0.0 in rests"),
+        ((1, 60, 0, 1), "too few crossings to compare with chance: 1.0 crossings per minute in trials, 0.0 in rests"),
         ((0, 60, 4, 60), "0.0 x chance (0.0 to 1.5): 0.0 crossings per minute in trials, 4.0 in rests"),
     ],
 )

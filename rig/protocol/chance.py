@@ -16,6 +16,7 @@ QUIET_S = 2.0
 """How long a signal without a memory of its own must have been quiet."""
 LONGEST_STEP_S = 0.5  # between two frames; nobody knows what the signal did in a longer one
 FEWEST = 3  # crossings in rests, before a ratio is shown while the session runs
+LEAST_SAID = 0.05  # x chance: "at least" less than that says nothing
 RARE = (1 - LEVEL) / 2
 
 TRIAL_CROSSINGS, TRIAL_S, REST_CROSSINGS, REST_S = range(4)
@@ -221,6 +222,8 @@ def ratio_in_words(found: Against) -> str:
     if math.isnan(found.ratio):
         return "-"
     if math.isinf(found.ratio):
+        if found.low < LEAST_SAID:
+            return "too few crossings to compare with chance"
         return f"at least {found.low:.1f} x chance"
     upper = "or more" if math.isinf(found.high) else f"to {found.high:.1f}"
     return f"{found.ratio:.1f} x chance ({found.low:.1f} {upper})"

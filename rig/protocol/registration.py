@@ -89,8 +89,8 @@ class Move(NamedTuple):
         return cv2.warpAffine(first, self.matrix(first.shape, ppmm), (width, height))
 
     def in_words(self) -> str:
-        """Say it, as in 'moved 0.42 mm, turned +3.1 degrees, scaled 1.012'."""
-        return f"moved {abs(self.shift):.2f} mm, turned {self.degrees:+.1f} degrees, scaled {self.scale:.3f}"
+        """Say it, as in 'moved 0.42 mm, turned +3.1 deg, scaled 1.012'."""
+        return f"moved {abs(self.shift):.2f} mm, turned {self.degrees:+.1f} deg, scaled {self.scale:.3f}"
 
 
 class Registration(NamedTuple):
@@ -130,7 +130,7 @@ class Registration(NamedTuple):
                 "today's vessels are not those of the first day "
                 f"({100 * self.agreement:.0f} % agree where they fit best, {100 * self.aside:.0f} % beside it)"
             )
-        return f"{self.move.in_words()}; error {self.error_mm:.3f} mm, {self.error_degrees:.2f} degrees"
+        return f"{self.move.in_words()}; error {self.error_mm:.3f} mm, {self.error_degrees:.2f} deg"
 
 
 def register(first: np.ndarray, today: np.ndarray, ppmm: float, places: Iterable[tuple[float, float]]) -> Registration:
