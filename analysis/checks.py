@@ -189,8 +189,7 @@ def rows_are_frames(evidence: Evidence) -> tuple[str, str]:
 
 def rewards_not_suspicious(evidence: Evidence) -> tuple[str, str]:
     """Count the rewards whose crossing fell on a flicker, a movement, spent pixels or a moving paw."""
-    settings = needs_settings(evidence)
-    need(RULES[settings.session_type].water, f"rewards do not follow the signal ({settings.session_type.name})")
+    needs_settings(evidence)
     bits = bits_of_rewards(evidence)
     suspicious, vetoed = bits[bits > 0], evidence.session.of("veto")
     reason = f"{len(suspicious)} of {len(bits)} rewards were suspicious{in_words(suspicious)}"

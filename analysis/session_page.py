@@ -39,11 +39,11 @@ TRIAL_COLUMNS = ("number", "start_s", "end_s", "outcome", "latency_s", "threshol
 def figures_of(evidence: Evidence, is_blind: bool = False) -> tuple[Spec, ...]:
     """Return the figures of a session's experiment, in their order."""
     tracks = isinstance(evidence.settings, ClmfSettings) or evidence.signal_name.startswith("cj_speed")
+    days = (SAME_PLACE,) * was_registered(evidence)
     if is_blind:
-        return blind.FIGURES_OF_PAWS if tracks else blind.FIGURES
+        return blind.FIGURES_OF_PAWS if tracks else (*blind.FIGURES, *days)
     if tracks:
         return *OF_ALL[:3], PAW[0], *OF_ALL[3:], *PAW[1:], *OF_THE_RIG
-    days = (SAME_PLACE,) * was_registered(evidence)
     return OF_ALL[0], CORTEX[0], *days, *OF_ALL[1:3], CORTEX[1], *OF_ALL[3:], *CORTEX[2:], *OF_THE_RIG
 
 

@@ -4,7 +4,7 @@
 Protocol (Gupta & Murphy, eLife 105070)
   1. Preview: place the ROI over its site; Esc starts the session.
   2. Rest, silent.
-  3. Trial: the tone's pitch follows the ΔF/F of the ROI, green minus blue.
+  3. Trial: the tone's pitch follows the ΔF/F of the ROI, green less blue_coefficient times blue.
   4. ΔF/F above the threshold, reward_delay ago: success.  Water, then a short rest.
      No success within max_trial_dur: failure.  Failure LED, then a long rest.
   5. An adaptive threshold rises after more than one reward in 30 s, and falls after none.
@@ -59,7 +59,7 @@ def run_session(cfg: OneRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
         act = rig.act(frame, step, trials.tone_hz(step, heard, dff_bins))
         further = haemodynamics.columns() | artefacts.columns(act)
         books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **further)
-        books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold)
+        books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold, further["veto"])
         reward_threshold = adaptive.update(step.time_s, act.reward)
 
 

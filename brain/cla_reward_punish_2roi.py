@@ -4,7 +4,7 @@
 Protocol (Gupta & Murphy, eLife 105070)
   1. Preview: place the ROIs over their sites; Esc starts the session.
   2. Rest, silent.
-  3. Trial: the tone's pitch follows the rule on the ROIs' ΔF/F, green minus blue.
+  3. Trial: the tone's pitch follows the rule on the ROIs' ΔF/F, green less blue_coefficient times blue.
   4. The rule above the threshold, reward_delay ago: success.  Water, then a short rest.
      Still none after max_trial_dur: failure.  Failure LED, then a long rest.
   5. With adaptive_threshold the threshold rises after more than one reward in 30 s, and falls after none.
@@ -64,7 +64,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
         dff_of_rois = {f"{roi.name}_dff": roi.avgDff for roi in rois}
         columns = dff_of_rois | haemodynamics.columns() | artefacts.columns(act)
         books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **columns)
-        books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold)
+        books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold, columns["veto"])
         reward_threshold = adaptive.update(step.time_s, act.reward)
 
 

@@ -56,9 +56,10 @@ def register_unseen(
     after = same_place.moved(settings)
     why = (same_place.doubt(), *after.contradictions(), trouble_of(same_place, after))
     if trouble := next(filter(None, why), ""):
+        limit = "set max_registration_mm, " if same_place.found is not None and same_place.found.is_known else ""
         raise RigError(
             f"registration: no session was started: {trouble}; start with the window, where you can look and confirm, "
-            f"set max_registration_mm, or begin anew: {ANEW}"
+            f"{limit}or begin anew: {ANEW}"
         )
     return after
 

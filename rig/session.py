@@ -13,6 +13,7 @@ from rig.devices.input_line import Input, NoInput
 from rig.devices.lick import open_lick
 from rig.devices.outputs import Outputs
 from rig.devices.paw_line import open_paw_line
+from rig.devices.same_place import MOVED
 from rig.devices.tone_player import Tone, open_tone
 from rig.devices.water import Water
 from rig.ending import signals
@@ -305,10 +306,19 @@ def start_with(rig: Rig, settings: Any, folder: Path, rois: Sequence[Roi]) -> li
     options = rig.options
     with saying_what_fails(folder / FIRST_DAY_FILE):
         keep_day(options, settings, folder)
-    threshold_from = after_the_preview(options.threshold_from, options.settings, settings)
-    settings, blue_from = blue_after_the_preview(options.blue_from, options.settings, settings)
+    were_moved = have_moved(options, settings)
+    threshold_from = after_the_preview(options.threshold_from, settings, were_moved)
+    settings, blue_from = blue_after_the_preview(options.blue_from, settings, were_moved)
     rig.options = options._replace(settings=settings, threshold_from=threshold_from, blue_from=blue_from)
     return [settings.make_roi(roi.name, roi.color) for roi in rois]
+
+
+def have_moved(options: Options[Any], after: RigSettings) -> bool:
+    """Return whether the ROIs lie elsewhere than where a baseline of the day had them."""
+    same_place = options.same_place
+    if same_place is None or same_place.first is None:
+        return bool(options.settings.light_boxes() != after.light_boxes())
+    return same_place.used != MOVED
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from rig.settings.loading import from_strings
 from rig.settings.one_roi import OneRoiSettings
 from support.places import DRIVERS, SHORT, TWO_ROI_SCRIPT
 from support.runner import finished, without_time
-from support.sessions import recorded
+from support.sessions import recorded, without_columns
 
 __all__ = ["recorded"]
 
@@ -287,12 +287,11 @@ def test_the_report_knows_what_the_rest_gave(run):
 
 def test_a_session_of_before_is_reported_and_run_again_without_its_colours(recorded, tmp_path):
     folder = shutil.copytree(recorded("1roi"), tmp_path / "old")
-    rows = [line.split("\t")[:-2] for line in (folder / "VideoTimestamp.txt").read_text().splitlines()]
-    (folder / "VideoTimestamp.txt").write_text("".join("\t".join(row) + "\n" for row in rows))
+    without_columns(folder, "M1_L_green", "M1_L_blue")
     config = (folder / "config.ini").read_text().splitlines(keepends=True)
     (folder / "config.ini").write_text("".join(line for line in config if not line.startswith("blue_coefficient")))
     each = open_recorded(folder)
-    assert list(each.session.columns)[-1] == "lick"
+    assert not any(name.endswith("_blue") for name in each.session.columns)
     assert first_difference(each.session, run_again(each, each.settings({})), each.n_frames()) is None
     with pytest.raises(Missing, match="were not logged"):
         draw_blood(gather(folder), Figure())

@@ -5,6 +5,7 @@ import numpy as np
 from analysis.derived.aligned import rows_of_then
 from analysis.evidence import Evidence, Missing
 from rig.protocol.artefacts import BITS
+from rig.protocol.session_types import RULES
 
 
 def bits_of_rewards(evidence: Evidence) -> np.ndarray:
@@ -13,8 +14,10 @@ def bits_of_rewards(evidence: Evidence) -> np.ndarray:
     Raises
     ------
     Missing
-        There is no reward, or artefacts were not logged.
+        There is no reward, rewards do not follow the signal, or artefacts were not logged.
     """
+    if evidence.settings is not None and not RULES[evidence.settings.session_type].water:
+        raise Missing(f"rewards do not follow the signal ({evidence.settings.session_type.name})")
     if "veto" not in evidence.session.columns:
         raise Missing("artefacts were not logged (no column veto)")
     then = rows_of_then(evidence.time_s, evidence.rewards, evidence.reward_delay_s)

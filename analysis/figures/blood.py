@@ -10,7 +10,7 @@ from analysis.evidence import Evidence, Missing
 from analysis.figures.cortex import cortex_of
 from analysis.figures.spec import BLUE, GREEN, GREY, ORANGE, Spec, grid
 from rig.errors import SettingsError
-from rig.files.blue_fit import has_colours, series_of
+from rig.files.blue_fit import brain_rows, has_colours, series_of
 from rig.files.reader import Session, read_session
 from rig.protocol.haemodynamics import Blue, BlueFit, slope_at
 from rig.settings.clnf import ClnfSettings
@@ -58,9 +58,9 @@ def draw_blood(evidence: Evidence, figure: Figure) -> None:
         raise Missing(f"{where} has {max(end - begin, 0)} frames after dff_history, and 30 are needed")
     names, used = settings.roi_names()[:MOST_ROIS], used_blues(evidence.session, settings)
     panels = grid(figure, 2, len(names))
-    for i, (name, (blue, green)) in enumerate(series_of(session, names, begin).items()):
+    rows = brain_rows(session, begin, end)
+    for i, (name, (blue, green)) in enumerate(series_of(session, names, rows).items()):
         delay = used[name].delay_frames
-        blue, green = blue[: end - begin], green[: end - begin]
         blue, green = blue[: len(blue) - delay], green[delay:]
         draw_scatter(panels[i], blue, green, used[name], slope_at(blue, green))
         panels[i].set_title(f"{name}, over {where}", fontsize=9)

@@ -95,8 +95,8 @@ TONES = Spec(
 )
 THRESHOLDS = Spec(
     "thresholds",
-    "Thresholds and chance",
-    "Good: at the threshold used, the signal rises above it more often in trials than in rest, which is chance. Bad: "
+    "Rises above a threshold",
+    "Good: at the threshold used, the signal rises above it more often in trials than in rest. Bad: "
     "two curves that lie on each other. A threshold to start with is crossed about twice a minute in rest.",
     draw_thresholds,
 )

@@ -33,6 +33,8 @@ IN_MEMORY = {
 }
 OF_THE_RECORDING = frozenset({CAMERA, COMPUTER, FILES, LICK, PINS})
 OF_THE_POSE = frozenset({"pose", "dlc_model_path", "dlc_resize", "dlc_device"})
+OF_THE_START = frozenset({"registration", "max_registration_mm", "sim_head_moved", "blind"})
+"""What had its say before the session began."""
 SCRIPTS = frozenset({"cla_reward_punish_1roi.py", "cla_reward_punish_2roi.py", "cla_dlc_trials_speed.py"})
 MEASURED = "global_dff", "movement_px"
 READ_AT_ONCE = 256  # frames: opening the file takes longer than reading some
@@ -241,7 +243,7 @@ def refuse_what_was_recorded(model: type[RigSettings], key: str) -> None:
     """Raise SettingsError for a setting that a recording cannot be given afterwards."""
     extra = model.model_fields[key].json_schema_extra if key in model.model_fields else None
     group = str(extra.get("group", "")) if isinstance(extra, dict) else ""
-    if group in OF_THE_RECORDING or key in OF_THE_POSE:
+    if group in OF_THE_RECORDING or key in OF_THE_POSE | OF_THE_START:
         raise SettingsError(
             f"{key} cannot be changed afterwards: the frames, their times and the pose stay as they were recorded; "
             "what can be changed are settings of the cortex, the paw, the trials, the tone and the water"

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from rig.protocol.artefacts import LEAST_LEVEL
 from roi_manager import Circle, Rect
 
 BLACK_BELOW = 10  # of 255, the brightest pixel
 SATURATED = 255
-LEAST_LEVEL = 8  # of 255, mean of a colour in an ROI: below it one step of 8 bits is more than a tenth of the light
 MEASURED = {"blue": 0, "green": 1}  # the colours of ΔF/F, and where they are in a pixel
 
 

@@ -1,5 +1,6 @@
 """The same place every day: takes today's picture of the vessels, and says how the head lies since the first day."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from rig.settings.clnf import ClnfSettings
 from rig.settings.moved import moved
 
 PICTURE_S = 5.0
+MOVED = "moved"
+LEAST_ALIKE = 0.8  # correlation of the newest image with today's picture: below it the picture is of something else
 BLUE = 0  # of BGR: the vessels absorb it, and it does not follow the activity
 HEAD = ("bregma", "ppmm", "nose", "head_angle", "resolution")
 """What is kept of the first day besides the places; `nose` and `resolution` must be the same later."""
@@ -42,7 +45,10 @@ class FirstDay(NamedTuple):
     def put_into(self, settings: ClnfSettings) -> ClnfSettings:
         """Return the settings with head and ROIs where they were on the first day."""
         kept = {key: self.head[key] for key in ("bregma", "ppmm", "head_angle")}
-        return settings.model_copy(update=kept | {"placed": settings.placed | dict(self.places)})
+        # An ROI that was at its site is there again, wherever it was put on another day; own ones have no site.
+        own = {name.lower() for name in settings.own_rois}
+        placed = {name: place for name, place in settings.placed.items() if name in own} | dict(self.places)
+        return settings.model_copy(update=kept | {"placed": placed})
 
 
 class SamePlace:
@@ -64,7 +70,7 @@ class SamePlace:
     confirmed : bool
         The user has said that the session may start all the same.
     last : array (height, width, 3) uint8, or None
-        The newest image of the picture.
+        The newest image.
     was_changed : bool
         On a later day: head or ROIs are neither as they were read nor as they were found.
     used : str
@@ -96,6 +102,7 @@ class SamePlace:
             They say at which sites the error counts.
         """
         if self.today is not None:
+            self.last = frame.image
             return False
         if not self._n or frame.time_s < self._now_s:  # the frames begin anew
             self._n, self._began_s, self._sum = 0, frame.time_s, np.zeros(frame.image.shape[:2])
@@ -122,13 +129,25 @@ class SamePlace:
 
     def doubt(self) -> str:
         """Return why the session should not start like this, in words; nothing where it may."""
-        if self.found is None or self.confirmed:
+        if self.confirmed:
+            return ""
+        if self.has_changed():
+            return "the picture of the vessels is no longer what the camera sees (t takes it anew)"
+        if self.found is None:
             return ""
         if not self.found.is_known:
             return f"{self.found.in_words()}; nothing was moved"
         if self.found.error_mm > self.limit_mm:
             return f"error {self.found.error_mm:.3f} mm, max_registration_mm = {self.limit_mm:g}"
         return ""
+
+    def has_changed(self) -> bool:
+        """Return whether the camera sees something else than the picture that was taken, as after the light went on."""
+        if self.today is None or self.last is None:
+            return False
+        now, then = (centred(each) for each in (self.last[..., BLUE], self.today))
+        spread = math.sqrt(float((now * now).sum()) * float((then * then).sum()))
+        return float((now * then).sum()) < LEAST_ALIKE * spread
 
     def in_words(self) -> str:
         """Say where it stands."""
@@ -161,7 +180,7 @@ class SamePlace:
         elif self.was_changed:
             self.used = "changed by hand"
         else:
-            self.used = "moved" if is_moved else "undone"
+            self.used = MOVED if is_moved else "undone"
 
     def notes(self) -> dict[str, int | float | str]:
         """Return what is stored with the session, {attribute: value}."""
@@ -209,6 +228,12 @@ def blended(first: np.ndarray, today: np.ndarray, move: Move, ppmm: float) -> np
     """
     before, now = (stretched(each) for each in (move.bring_forward(first, ppmm), today))
     return np.stack([before, now, before], axis=-1)
+
+
+def centred(picture: np.ndarray) -> np.ndarray:
+    """Return a picture less its mean, as float."""
+    deviations: np.ndarray = picture - np.float64(picture.mean())
+    return deviations
 
 
 def stretched(picture: np.ndarray) -> np.ndarray:

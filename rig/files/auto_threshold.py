@@ -84,11 +84,14 @@ def signal_in(baseline: Session, settings: RigSettings) -> np.ndarray:
 
     A baseline logs its signal with the coefficient of blue that it had; one that was to be fitted is 1 until then.
     """
-    if isinstance(settings, ClnfSettings) and has_colours(baseline, settings):
-        had = baseline.settings.get("blue_coefficient", "1").replace("fit", "1")
-        if had != to_strings(settings)["blue_coefficient"]:
-            return signal_with(baseline, settings, settings.blue_coefficient)
-    return baseline.columns[settings.signal_column]
+    signal = baseline.columns[settings.signal_column]
+    if not isinstance(settings, ClnfSettings):
+        return signal
+    had = baseline.settings.get("blue_coefficient", "1").replace("fit", "1")
+    if has_colours(baseline, settings) and had != to_strings(settings)["blue_coefficient"]:
+        signal = signal_with(baseline, settings, settings.blue_coefficient)
+    is_vetoed = (baseline.columns.get("veto", np.zeros(len(signal), int)) & settings.veto_bits()) > 0
+    return np.where(is_vetoed, signal.min(), signal)  # it would earn nothing there
 
 
 def often(wish: Auto) -> str:
@@ -96,12 +99,12 @@ def often(wish: Auto) -> str:
     return f"{wish.per_min:g} times per minute"
 
 
-def after_the_preview(threshold_from: str, before: RigSettings, after: RigSettings) -> str:
+def after_the_preview(threshold_from: str, settings: RigSettings, were_moved: bool) -> str:
     """Return where the threshold comes from, and that the ROIs were moved since, which is also printed then."""
-    if not threshold_from or before.finds_places() or before.light_boxes() == after.light_boxes():
+    if not (threshold_from and were_moved):
         return threshold_from
     console.print(
-        f"{before.threshold_setting} is that of a baseline with its ROIs elsewhere; record another baseline "
+        f"{settings.threshold_setting} is that of a baseline with its ROIs elsewhere; record another baseline "
         "with the ROIs where they are now",
         style="yellow",
         soft_wrap=True,

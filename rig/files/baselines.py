@@ -1,6 +1,5 @@
 """The baseline recording of a mouse and a day, for what a session takes from it."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,6 +15,8 @@ OF_THE_SIGNAL = (
 )  # fmt: skip
 """Settings that decide what the signal is, besides the places of the ROIs."""
 OF_THE_PLACE = "ppmm"
+REGISTERED = ("first day", "moved")
+"""What became of the registration of a session whose ROIs lie as on the first day."""
 
 
 def baseline_of_today(
@@ -47,9 +48,9 @@ def baseline_of_today(
     if not alike:
         was, is_now = ("simulated", "real") if not is_simulated else ("real", "simulated")
         raise SettingsError(f"{wanted_by}: {when(found[0])} was {was}, and this session is {is_now}; {cure}")
-    fitting = [one for one in alike if not differences(one.settings, settings)]
+    fitting = [one for one in alike if not differences(one, settings)]
     if not fitting:
-        listed = "; ".join(differences(alike[0].settings, settings))
+        listed = "; ".join(differences(alike[0], settings))
         raise SettingsError(f"{wanted_by}: {when(alike[0])} had another signal ({listed}); {cure}")
     return fitting[0]
 
@@ -74,26 +75,37 @@ def baselines_of(folder: Path, day: date) -> list[Session]:
     return found
 
 
-def differences(then: Mapping[str, str], settings: RigSettings) -> list[str]:
+def differences(baseline: Session, settings: RigSettings) -> list[str]:
     """Say what makes the signal of a session another one than that of the settings, one sentence for each.
 
     Parameters
     ----------
-    then : mapping
-        The settings of the session, as its config.ini has them: all ROIs have a line with their place there.
+    baseline : Session
+        Its config.ini has a line with the place of each ROI.
     settings : RigSettings
         Where these find the places anew each time (registration), nobody knows them yet, and they are the same.
     """
-    texts = to_strings(settings)
+    then, texts = baseline.settings, to_strings(settings)
     now = {key: texts[key] for key in OF_THE_SIGNAL if key in texts}
     if not settings.finds_places():
         now |= {OF_THE_PLACE: texts[OF_THE_PLACE]} if OF_THE_PLACE in texts else {}
         now |= {roi.name.lower(): ",".join(map(str, roi.place())) for roi in settings.light_rois()}
-    return [
+    found = [
         f"{key} was {then.get(key) or 'not given'} and is {text or 'not given'}"
         for key, text in now.items()
         if then.get(key, "") != text
     ]
+    return found + other_registration(baseline, settings)
+
+
+def other_registration(baseline: Session, settings: RigSettings) -> list[str]:
+    """Say why a baseline was not of the places that registration will find; nothing where it was, or none is wanted."""
+    if not settings.finds_places():
+        return []
+    if to_strings(settings)["registration"] == "new":
+        return ["registration = new begins with other places"]
+    was = str(baseline.attributes.get("registration", "off"))
+    return [] if was in REGISTERED else [f"registration was {was}"]
 
 
 def camera_was_simulated(session: Session) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from rig.errors import FitError, SettingsError
 from rig.files.baselines import baselines_of, camera_was_simulated, differences, when
 from rig.files.reader import Session
+from rig.protocol.artefacts import NO_BRAIN
 from rig.protocol.haemodynamics import BlueFit, ByRoi, fit_all, needed_s
 from rig.settings.clnf import ClnfSettings
 from rig.settings.common import RigSettings
@@ -44,9 +45,9 @@ def with_blue(
         return settings, ""
     found = baselines_of(settings.data_root / mouse_id, today or date.today())
     found = [one for one in found if camera_was_simulated(one) == is_simulated and has_colours(one, settings)]
-    fitting = [one for one in found if not differences(one.settings, settings)]
+    fitting = [one for one in found if not differences(one, settings)]
     if not fitting:
-        other = f": {when(found[0])} had {'; '.join(differences(found[0].settings, settings))}" if found else ""
+        other = f": {when(found[0])} had {'; '.join(differences(found[0], settings))}" if found else ""
         refuse_short_rest(settings)
         console.print(f"{WISH}: no baseline of today fits{other}; it is fitted over the initial rest", soft_wrap=True)
         return settings, ""
@@ -78,10 +79,16 @@ def has_colours(session: Session, settings: ClnfSettings) -> bool:
     return all(f"{name}_{colour}" in session.columns for name in settings.roi_names() for colour in ("blue", "green"))
 
 
-def series_of(session: Session, names: list[str], n_skipped: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return {ROI: (blue, green)} of a session, without its first rows."""
+def series_of(session: Session, names: list[str], rows: slice | np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return {ROI: (blue, green)} of some rows of a session."""
     columns = session.columns
-    return {name: (columns[f"{name}_blue"][n_skipped:], columns[f"{name}_green"][n_skipped:]) for name in names}
+    return {name: (columns[f"{name}_blue"][rows], columns[f"{name}_green"][rows]) for name in names}
+
+
+def brain_rows(session: Session, begin: int, end: int) -> np.ndarray:
+    """Return the rows from `begin` up to `end` on which light, picture and pixels were as they should be."""
+    bits = session.columns.get("veto", np.zeros(len(session), int))[begin:end]
+    return begin + np.flatnonzero((bits & NO_BRAIN) == 0)
 
 
 def fitted_over(session: Session, settings: ClnfSettings) -> dict[str, BlueFit]:
@@ -92,20 +99,18 @@ def fitted_over(session: Session, settings: ClnfSettings) -> dict[str, BlueFit]:
     SettingsError
         It cannot be fitted, with the cure.
     """
-    n_skipped = settings.history_frames()
-    signal, threshold = (
-        session.columns[name][n_skipped:] for name in (settings.signal_column, settings.threshold_column)
-    )
+    rows = brain_rows(session, settings.history_frames(), len(session))
+    signal, threshold = (session.columns[name][rows] for name in (settings.signal_column, settings.threshold_column))
     share_above = float(np.mean(signal > threshold)) if len(signal) else 0.0
     try:
-        return fit_all(series_of(session, settings.roi_names(), n_skipped), share_above, settings.framerate)
+        return fit_all(series_of(session, settings.roi_names(), rows), share_above, settings.framerate)
     except FitError as error:
         raise SettingsError(
             f"{WISH}: over {when(session)}, {error}; record another baseline, or set a number"
         ) from None
 
 
-def blue_after_the_preview(blue_from: str, before: S, after: S) -> tuple[S, str]:
+def blue_after_the_preview(blue_from: str, after: S, were_moved: bool) -> tuple[S, str]:
     """Return settings and where the coefficients come from; those of a baseline do not hold for ROIs that were moved.
 
     Raises
@@ -113,9 +118,7 @@ def blue_after_the_preview(blue_from: str, before: S, after: S) -> tuple[S, str]
     SettingsError
         They were moved, and the initial rest is too short for a fit.
     """
-    if not (blue_from and isinstance(after, ClnfSettings)) or before.finds_places():
-        return after, blue_from
-    if before.light_boxes() == after.light_boxes():
+    if not (blue_from and were_moved and isinstance(after, ClnfSettings)):
         return after, blue_from
     refuse_short_rest(after)
     console.print(f"{WISH}: the ROIs were moved, so it is fitted anew, over the initial rest", soft_wrap=True)
@@ -126,7 +129,7 @@ def signal_with(session: Session, settings: ClnfSettings, wish: float | ByRoi) -
     """Return what the signal of a session would have been with other coefficients, (n_rows,)."""
     haemodynamics = settings.model_copy(update={"blue_coefficient": wish}).haemodynamics()
     rule, names = settings.rule(), settings.roi_names()
-    series = series_of(session, names, 0)
+    series = series_of(session, names, slice(None))
     rows = (
         {name: green - haemodynamics(name, blue, green) for name, (blue, green) in zip(names, row, strict=True)}
         for row in zip(*(np.stack(series[name], axis=1).tolist() for name in names), strict=True)

@@ -55,8 +55,6 @@ def master_of(this: This) -> Yoke:
         There is none, or it cannot be; with the reason and the cure.
     """
     session = the_one_that_can_be(this, folders_of(this.settings))
-    refuse_too_short(this.settings, session)
-    refuse_other_durations(this.settings, session)
     name = f"{session.folder.resolve().parent.name}/{session.folder.name}"
     return Yoke(name, score_of(session, this.settings.total_trials))
 
@@ -89,10 +87,10 @@ def the_one_that_can_be(this: This, folders: list[Path]) -> Session:
         else:
             return session
     newest = "its newest one, " if len(folders) > 1 else ""
-    raise SettingsError(
-        f"yoked_to = {this.settings.yoked_to}: {newest}{reasons[0]}; name a real session of the same experiment that "
-        "was finished, or its mouse"
+    cure = (
+        "" if "; set " in reasons[0] else "; name a real session of the same experiment that was finished, or its mouse"
     )
+    raise SettingsError(f"yoked_to = {this.settings.yoked_to}: {newest}{reasons[0]}{cure}")
 
 
 def why_not(this: This, session: Session) -> Iterator[str]:
@@ -109,31 +107,30 @@ def why_not(this: This, session: Session) -> Iterator[str]:
         yield f"is not real (simulated: {simulated})"
     if not {"trial", "reward", "freq"} <= session.columns.keys() or len(session) < 2:
         yield f"has no rows in {ROWS_FILE}"
+    if session.of("log"):
+        yield "has frames that were not stored, so nobody knows all of its rewards"
     section = named_section(session.folder / "config.ini")
     if section != this.settings.section:
         yield f"is a session of [{section}], and this one is of [{this.settings.section}]"
     if session.was_cut_short or said.get("ended_by") != FINISHED:
         yield f"was not finished (ended by: {said.get('ended_by', 'unknown')})"
+    yield from does_not_fit(this.settings, session)
 
 
-def refuse_too_short(settings: RigSettings, session: Session) -> None:
-    """Raise SettingsError where a session has fewer trials than this one is to have."""
-    n_trials = int(session.columns["trial"].max())
+def does_not_fit(settings: RigSettings, session: Session) -> Iterator[str]:
+    """Yield why a session is too short for these settings, or was run with other trials and rests, and the cure."""
+    n_trials = int(session.columns.get("trial", np.zeros(1)).max(initial=0))
     if n_trials < settings.total_trials:
-        raise SettingsError(
-            f"yoked_to = {settings.yoked_to}: {session.folder.name} has {n_trials} trials, and this session is to have "
-            f"{settings.total_trials}; set total_trials = {n_trials}, or name a longer session"
+        yield (
+            f"has {n_trials} trials, and this session is to have {settings.total_trials}; "
+            f"set total_trials = {n_trials}, or name a longer session"
         )
-
-
-def refuse_other_durations(settings: RigSettings, session: Session) -> None:
-    """Raise SettingsError where trials and rests of a session were set otherwise: this one will have those."""
     for key in DURATIONS:
         theirs, ours = seconds_in(session, key), getattr(settings, key)
         if theirs != ours:
-            raise SettingsError(
-                f"yoked_to = {settings.yoked_to}: {session.folder.name} was run with {key} = {theirs:g} s, which its "
-                f"trials have here, too, and this session says {ours:g} s; set {key} = {theirs:g}"
+            yield (
+                f"was run with {key} = {theirs:g} s, which its trials have here, too, and this session says {ours:g} s; "
+                f"set {key} = {theirs:g}"
             )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from rig.protocol.dff import N_COLOURS
 
 LIGHT, MOVEMENT, PIXELS, PAW = 1, 2, 4, 8
+NO_BRAIN = LIGHT | MOVEMENT | PIXELS
+"""What makes the signal of a frame worthless; the brain of a mouse that moves is still a brain."""
 BITS = {"light": LIGHT, "movement": MOVEMENT, "pixels": PIXELS, "paw": PAW}
 """What the column `veto` adds up, by the names of the setting."""
 
@@ -19,7 +21,7 @@ BLOCKS = 8  # of the window, in each direction
 SAMPLES = 8  # pixels of a block that are looked at, in each direction: more of them say nothing more
 DARK = 0.25  # of the brightest block
 ALL_BUT = 0.1  # of the blocks: a change that the others share is one of the light
-LEAST_LEVEL = 8  # of 255: of a darker ROI nothing can be measured
+LEAST_LEVEL = 8  # of 255, mean of a colour in an ROI: below it one step of 8 bits is more than a tenth of the light
 
 PATCHES, PATCH_PX, BINNED = 6, 32, 2  # of the picture; pixels are joined in twos, in each direction
 LOST_BELOW = 0.5  # correlation with the reference: a patch below it has moved too far for the shift to be told
@@ -125,15 +127,16 @@ class Movement:
 
     def __init__(self, n_frames: int) -> None:
         self._history = Rolling(n_frames)
-        self._corners: list[tuple[int, int]] | None = None
+        self._corners: list[tuple[int, int]] = []
+        self._may_look = n_frames  # frames: the first ones may be dark, and in a flat picture nothing is ever found
 
     def push(self, image: np.ndarray) -> float:
         """Take an image (height, width, 3) uint8 BGR; return the shift in px, the median over the patches.
 
         It is 0 at the first frame, and in a picture without any structure.
         """
-        if self._corners is None:
-            self._corners = best_corners(image)
+        if not self._corners and self._may_look:
+            self._corners, self._may_look = best_corners(image), self._may_look - 1
         if not self._corners:
             return 0.0
         now, total, n = patches_of(image, self._corners), self._history.sum, len(self._history)

@@ -21,11 +21,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rig.errors import FitError
+from rig.protocol.artefacts import NO_BRAIN
 from rig.protocol.trials import Step
 
 SHORTEST_S = 15.0  # of a fit period
 FEWEST_FRAMES = 150
-MOST_FRAMES = 18000  # the newest: 20 minutes at 15/s
+MOST_FRAMES = 4500  # the newest: 5 minutes at 15/s; more would hold up the loop, which waits for the fit
+ENOUGH = 0.9  # of the time that is asked for: cameras are a little slow, and single frames are left out
 LEAST_R2 = 0.03
 WIDEST = 0.15  # half of the 95 % interval: where 0.6 is true, five times less blood is left than with 1
 MOST_ABOVE = 0.2  # share of the frames
@@ -242,7 +244,7 @@ def fit(blue: np.ndarray, green: np.ndarray, framerate: float) -> BlueFit:
     FitError
         With a sentence: the period is too short, R² is too poor, the interval too wide.
     """
-    if len(blue) < round(needed_s(framerate) * framerate) - 1:  # the first frame of a rest may be counted or not
+    if len(blue) < ENOUGH * needed_s(framerate) * framerate:
         lasts = f"the fit period, from when dff_history is full, lasts {len(blue) / framerate:.1f} s"
         raise FitError(f"{lasts} and must last {needed_s(framerate):g} s")
     smooth = predicted(blue)
@@ -335,7 +337,7 @@ class Haemodynamics:
         """Return ΔF/F of this frame, {ROI_green, ROI_blue: value}."""
         return dict(self._colours)
 
-    def learn(self, step: Step, is_above: bool) -> dict[str, str]:
+    def learn(self, step: Step, is_above: bool, bits: float = 0) -> dict[str, str]:
         """Keep this frame for the fit; fit when the first trial has begun, and return what is to be noted then.
 
         Parameters
@@ -343,6 +345,8 @@ class Haemodynamics:
         step : Step
         is_above : bool
             The signal of this frame lies above the threshold.
+        bits : float
+            What is not brain on this frame (`rig.protocol.artefacts`): a flicker is in both colours alike.
 
         Raises
         ------
@@ -353,7 +357,7 @@ class Haemodynamics:
             return {}
         if not step.trial:
             self._to_skip -= 1
-            if self._to_skip < 0:
+            if self._to_skip < 0 and not int(bits) & NO_BRAIN:
                 self._rows.append((is_above, *self._colours.values()))
             return {}
         rows, self._rows = np.array(self._rows, float).reshape(-1, 1 + len(self._colours)), None

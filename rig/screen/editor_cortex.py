@@ -3,11 +3,11 @@
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from rig.devices.frames import Frame
 from rig.screen.editor import LEAST_PX, Editor, Picking, Point, Roi
-from rig.settings.clnf import describe_outline
+from rig.settings.clnf import ClnfSettings, describe_outline
 from rig.settings.head import LARGEST_ANGLE, in_words
 from roi_manager import Rect, disc
 
@@ -237,11 +237,18 @@ class CortexEditor(Editor):
             return False
         if same_place.today is None:
             self._refuse(f"not started: {same_place.in_words()}")
-        elif doubt := same_place.doubt():
+        elif doubt := same_place.doubt() or self._could_not_move():
             self.ask(f"{doubt}; start anyway? y", self._confirm)
         else:
             return False
         return True
+
+    def _could_not_move(self) -> str:
+        """Return why head and ROIs are not where they were found; nothing where they are, or where that is confirmed."""
+        same_place, start = self.same_place, cast(ClnfSettings, self.start)
+        if same_place is None or same_place.confirmed or self.settings.bregma != start.bregma:
+            return ""
+        return next(iter(same_place.moved(self.settings).contradictions()), "")
 
     def _confirm(self, answer: str) -> str:
         """Take the answer of whoever wants to start in spite of a doubt."""

@@ -123,7 +123,7 @@ class ClnfSettings(RigSettings, CortexSettings):
         "px",
         0.5,
         gt=0,
-        le=10,
+        le=1.5,
     )
     paw_pin: int | None = setting(
         PINS, "input that is high while the mouse moves, from the behaviour rig", "pin", None, ge=0, le=40

@@ -21,7 +21,9 @@ HIDDEN_VALUES = frozenset(
 """Of the summary."""
 SHOWN_NOTES = frozenset(
     {"troubles", "tone_device", "tone_underflows", "stalls_s", "untracked_frames", "divisions_by_zero", "pose_runs_on",
-     "longest_unsynced_s"}
+     "longest_unsynced_s", "blue_coefficient_fit", "registration", "registration_first_day", "registration_moved_mm",
+     "registration_turned_degrees", "registration_scale", "registration_error_mm", "registration_error_degrees",
+     "registration_agreement", "registration_agreement_aside", "registration_confirmed"}
 )  # fmt: skip
 """The notes of a session that no arm has more of than another; a new note is hidden until it stands here."""
 

@@ -34,3 +34,11 @@ def recorded(tmp_path_factory):
         return known[key]
 
     return run
+
+
+def without_columns(folder, *names):
+    """Take columns out of the log of a session, as those of before them have it."""
+    path = folder / "VideoTimestamp.txt"
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    kept = [i for i, name in enumerate(rows[0]) if name not in names]
+    path.write_text("".join("\t".join(row[i] for i in kept) + "\n" for row in rows))
