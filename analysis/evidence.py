@@ -64,7 +64,7 @@ class Evidence:
         """The column with the signal; '' without one."""
         wanted = getattr(self.settings, "signal_column", "")
         names = list(self.session.columns)
-        like = [name for name in names if name == "cj_speed" or name.endswith("dff")]
+        like = [name for name in names if name == "cj_speed" or (name.endswith("dff") and name != "global_dff")]
         return wanted if wanted in names else (like[-1] if like else "")
 
     @property

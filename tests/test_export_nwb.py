@@ -274,6 +274,9 @@ def test_every_column_is_there(ready, opened, kind):
         stored["roi_dff"] = behaviour["FeedbackSignal"].data[:]
     else:
         stored["roi_dff"] = nwb.processing["ophys"]["DfOverF"]["RoiResponseSeries"].data[:, 0]
+    if kind != "clmf":
+        names = {"global_dff": "GlobalChange", "movement_px": "Movement", "veto": "Artefacts"}
+        stored |= {column: behaviour[name].data[:] for column, name in names.items()}
     for colour in ("green", "blue") if kind != "clmf" else ():
         dff = nwb.processing["ophys"]["DfOverF"][f"RoiResponseSeries{colour.capitalize()}"]
         names = [dff.rois[i].roi_name.item() for i in range(dff.data.shape[1])]

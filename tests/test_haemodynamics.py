@@ -32,6 +32,7 @@ REST = SHORT | {
     "total_trials": "2",
     "blue_coefficient": "fit",
     "roi_size": "0.8, 0.8",
+    "max_global_dff": "0.5",  # this blood is much stronger than that of a mouse, and everywhere
 }
 
 

@@ -36,7 +36,7 @@ def session(tmp_path_factory):
 def test_columns_are_typed(session):
     assert list(session.columns) == LOGGED
     kinds = {name: column.dtype.kind for name, column in session.columns.items()}
-    counts = ("frame", "freq", "reward", "trial", "audio", "lick")
+    counts = ("frame", "freq", "reward", "trial", "audio", "lick", "veto")
     assert kinds == dict.fromkeys(LOGGED, "f") | dict.fromkeys(counts, "i") | {"time": "U"}
     assert {len(column) for column in session.columns.values()} == {len(session)}
 

@@ -93,7 +93,7 @@ def test_the_page_stands_by_itself(copy):
     assert path == folder / "report.html"
     assert path.stat().st_size < LARGEST
     pictures = PICTURE.findall(text)
-    assert len(pictures) == len(re.findall("<img", text)) == 13
+    assert len(pictures) == len(re.findall("<img", text)) == 15
     assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
     without = PICTURE.sub("", text)
     assert not re.search(r"<script|https?:|<link|url\(|@import|onload|onerror", without)

@@ -59,12 +59,17 @@ def add_behaviour(module: ProcessingModule, source: Source) -> None:
     """Add what the mouse was shown and did, a value for each row."""
     columns, settings = source.session.columns, source.settings
     unit = "n.a." if source.is_cortex else settings.signal_unit.replace("px", "pixels")
-    is_in_dff = source.is_cortex and not any(name.endswith("_dff") and name != "roi_dff" for name in columns)
+    is_in_dff = source.is_cortex and not any(
+        name.endswith("_dff") and name not in ("roi_dff", "global_dff") for name in columns
+    )
     rows: list[tuple[str, str, str, str, Any]] = [
         ("Threshold", settings.threshold_column, unit, "Threshold used for this frame.", float),
         ("Tracked", "tracked", "n.a.", "Whether the speed could be trusted.", bool),
         ("Outcome", "reward", "n.a.", "1 success, -1 failure, on the frame that ends the trial; else 0.", np.int8),
         ("Licked", "lick", "n.a.", "Whether the spout was touched since the last frame.", bool),
+        ("GlobalChange", "global_dff", "n.a.", "ΔF/F that nearly the whole window shares: of the light.", float),
+        ("Movement", "movement_px", "pixels", "How far the picture lies from where its baseline was.", float),
+        ("Artefacts", "veto", "n.a.", "Sum of 1 light, 2 movement, 4 pixels, 8 paw: what is not brain.", np.int8),
     ]
     if not is_in_dff:
         what = "Value of the rule, from the ΔF/F of its ROIs." if source.is_cortex else SPEED[settings.signal_unit]

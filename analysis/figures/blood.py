@@ -21,7 +21,7 @@ COEFFICIENTS = np.linspace(0, 1.6, 81)
 
 
 def fit_period(session: Session, settings: ClnfSettings) -> tuple[Session, int, int, str]:
-    """Return the session that was fitted over, from which row to which, and in words; without a fit, its own rest."""
+    """Return the session that was fitted over, from which row to which, and in words; without a fit, all of it."""
     said = str(session.notes.get(NOTE, ""))
     if said.startswith("over the baseline"):
         name = said.partition(":")[0].split()[-1]
@@ -32,9 +32,9 @@ def fit_period(session: Session, settings: ClnfSettings) -> tuple[Session, int, 
         else:
             if has_colours(baseline, settings):
                 return baseline, settings.history_frames(), len(baseline), f"the baseline {name}"
-    trial = session.columns.get("trial", np.zeros(len(session), int))
-    until = int(np.argmax(trial > 0)) if (trial > 0).any() else len(session)
-    return session, settings.history_frames(), until, "the initial rest" if (trial > 0).any() else "the recording"
+    if not said:
+        return session, settings.history_frames(), len(session), "the session"
+    return session, settings.history_frames(), int(np.argmax(session.columns["trial"] > 0)), "the initial rest"
 
 
 def used_blues(session: Session, settings: ClnfSettings) -> dict[str, Blue]:

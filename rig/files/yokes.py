@@ -87,10 +87,9 @@ def the_one_that_can_be(this: This, folders: list[Path]) -> Session:
         else:
             return session
     newest = "its newest one, " if len(folders) > 1 else ""
-    cure = (
-        "" if "; set " in reasons[0] else "; name a real session of the same experiment that was finished, or its mouse"
-    )
-    raise SettingsError(f"yoked_to = {this.settings.yoked_to}: {newest}{reasons[0]}{cure}")
+    cure = "name a real session of the same experiment that was finished, or its mouse"
+    what = reasons[0] if "; set " in reasons[0] else f"{reasons[0]}; {cure}"
+    raise SettingsError(f"yoked_to = {this.settings.yoked_to}: {newest}{what}")
 
 
 def why_not(this: This, session: Session) -> Iterator[str]:
@@ -129,7 +128,7 @@ def does_not_fit(settings: RigSettings, session: Session) -> Iterator[str]:
         theirs, ours = seconds_in(session, key), getattr(settings, key)
         if theirs != ours:
             yield (
-                f"was run with {key} = {theirs:g} s, which its trials have here, too, and this session says {ours:g} s; "
+                f"was run with {key} = {theirs:g} s, which its trials have here, too, and this session has {ours:g} s; "
                 f"set {key} = {theirs:g}"
             )
 

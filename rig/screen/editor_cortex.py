@@ -244,7 +244,7 @@ class CortexEditor(Editor):
         return True
 
     def _could_not_move(self) -> str:
-        """Return why head and ROIs are not where they were found; nothing where they are, or where that is confirmed."""
+        """Return why head and ROIs are not where they were found; nothing where they are, or it is confirmed."""
         same_place, start = self.same_place, cast(ClnfSettings, self.start)
         if same_place is None or same_place.confirmed or self.settings.bregma != start.bregma:
             return ""

@@ -271,6 +271,8 @@ class ClnfSettings(RigSettings, CortexSettings):
         for name in roi_names:
             if f"{name}_dff".lower() == self.signal_column:
                 yield f"{self._value()}: no ROI may be called {name}; {self.signal_column} is the column of the rule"
+            if name.lower() == "global":
+                yield f"{self._value()}: no ROI may be called {name}; global_dff is the column of the whole window"
 
     def _own_names_that_cannot_be(self) -> Iterable[str]:
         """Yield a sentence for every name of own_rois that no own ROI may have."""

@@ -94,7 +94,7 @@ def expand_folder(value: Path) -> Path:
     """Make a path absolute, with ~ for the home folder."""
     if re.match(r"[A-Za-z]:\\", str(value)):
         raise ValueError("it is a path of Windows; name a folder of this computer")
-    return check_path(value.expanduser().absolute())
+    return check_path(Path(str(value).strip()).expanduser().absolute())  # no line of config.ini could keep its blanks
 
 
 def check_path_text(value: str) -> str:

@@ -7,7 +7,8 @@ from rig.protocol.roi_operation import RoiOperation
 from rig.protocol.tones import get_bins, tone_index
 
 COLUMNS = ["frame", "time", "roi_dff", "freq", "rew_threshold", "reward", "trial", "audio", "lick"]
-LOGGED = [*COLUMNS, "M1_L_green", "M1_L_blue"]
+ARTEFACTS = ["global_dff", "movement_px", "veto"]
+LOGGED = [*COLUMNS, "M1_L_green", "M1_L_blue", *ARTEFACTS]
 """Of a session of the one-ROI script with the ROI of config.ini."""
 
 
@@ -61,7 +62,7 @@ def check_rois(session):
     cfg, found = session.settings, session.columns
     rule = RoiOperation(cfg["roi_operation"])
     colours = [f"{name}_{colour}" for name in rule.names for colour in ("green", "blue")]
-    assert list(found) == COLUMNS + [f"{name}_dff" for name in rule.names] + colours
+    assert list(found) == COLUMNS + [f"{name}_dff" for name in rule.names] + colours + ARTEFACTS
     images, n = session.images[:], round(float(cfg["dff_history"]) * float(cfg["framerate"]))
     columns = {}
     for name in rule.names:
