@@ -152,6 +152,15 @@ def test_images_of_any_size_and_without_light(shape):
         assert movement.push(image) == 0.0, "there is nothing to hold on to"
 
 
+def test_a_black_first_frame_does_not_end_the_search_for_patches(drawn):
+    _, images = drawn
+    movement = Movement(N_FRAMES)
+    movement.push(np.zeros_like(images[0]))
+    for image in images[:N_FRAMES]:
+        movement.push(image)
+    assert movement.push(moved(images[N_FRAMES], 1.0, 0.0)) > MOVEMENT_LIMIT
+
+
 def test_patches_lie_where_there_are_edges_in_both_directions():
     image = np.full((128, 128, 3), 100, np.uint8)
     cv2.circle(image, (48, 80), 8, (200, 200, 200), -1)  # in the tile from row 64, column 32
@@ -385,6 +394,7 @@ def test_without_a_pin_and_in_a_replay_there_is_no_line(module_settings, pin, re
     ("values", "says"),
     [
         ({"veto": "lights"}, "there is no veto lights; did you mean light"),
+        ({"own_rois": "global", "global": "10,10,8,8"}, "no ROI may be called global; global_dff is the column of"),
         ({"veto": "light,light"}, "light stands there more than once"),
         ({"veto": "paw"}, "veto = paw: no line says whether the paw moves; set paw_pin, or leave paw out"),
         ({"paw_pin": "27"}, "paw_pin = 27: this is also the pin of reward; each needs its own"),

@@ -11,7 +11,8 @@ import pytest
 
 from analysis.replay.recorded import open_recorded
 from rig.errors import SettingsError
-from rig.files.auto_threshold import after_the_preview
+from rig.files.auto_threshold import after_the_preview, signal_in
+from rig.protocol.artefacts import LIGHT
 from rig.protocol.crossings import threshold_for, threshold_interval
 from support.places import SHORT, TWO_ROI_SCRIPT
 from support.runner import Runner, finished, without_time
@@ -159,6 +160,20 @@ def test_every_difference_is_named(runner):
 
 def test_an_roi_that_lies_elsewhere(runner):
     refused(runner, m1_l="40,40,4,4", says="m1_l was ")
+
+
+@pytest.mark.parametrize(("wish", "says"), [("1", "registration was off"), ("new", "registration = new begins with")])
+def test_places_that_registration_did_not_find(runner, wish, says):
+    refused(runner, registration=wish, says=says)
+
+
+def test_what_the_session_would_veto_is_no_crossing(runner, settings):
+    baseline = runner.session()
+    signal, is_high = baseline.columns["roi_dff"], baseline.columns["roi_dff"] > 0.05
+    baseline.columns["veto"] = np.where(is_high, LIGHT, 0)
+    assert np.array_equal(signal_in(baseline, settings()), signal)
+    assert signal_in(baseline, settings(veto="light")).max() <= 0.05
+    assert is_high.any()
 
 
 def test_another_experiment(runner):

@@ -12,6 +12,7 @@ from analysis.replay.compare import first_difference
 from analysis.replay.experiment import run_again
 from analysis.replay.recorded import open_recorded
 from rig.errors import FitError
+from rig.protocol.artefacts import LIGHT
 from rig.protocol.haemodynamics import Blue, ByRoi, Haemodynamics, by_roi, fit, fit_all, solved
 from rig.protocol.trials import Step
 from rig.settings.ini import to_strings
@@ -284,6 +285,24 @@ def test_the_report_knows_what_the_rest_gave(run):
     (used,) = used_blues(evidence.session, evidence.settings).values()
     assert said.startswith(f"over the initial rest: M1_L {used.coefficient} (")
     assert fit_period(evidence.session, evidence.settings)[3] == "the initial rest"
+
+
+def test_frames_under_a_light_that_flickers_are_no_part_of_the_fit():
+    """Light is in both colours alike: with these frames the coefficient lies above 1, and is too uncertain."""
+    flicker = np.where(np.random.default_rng(5).random(FRAMERATE * 300) < 0.2, 0.04, 0.0)
+    blue, green, _ = mouse()
+
+    def learned(bits):
+        haemodynamics = Haemodynamics(ByRoi(), ["M1_L"], FRAMERATE, 0)
+        for b, g, light, bit in zip(blue, green, flicker, bits, strict=True):
+            haemodynamics("M1_L", b + light, g + light)
+            haemodynamics.learn(Step(), False, bit)
+        haemodynamics.learn(Step(1, running=True), False)
+        return haemodynamics.blues["M1_L"].coefficient
+
+    assert learned(np.where(flicker > 0, LIGHT, 0)) == pytest.approx(TRUE, abs=0.05)
+    with pytest.raises(FitError, match="lies between 1"):
+        learned(np.zeros(len(blue)))
 
 
 def test_a_session_of_before_is_reported_and_run_again_without_its_colours(recorded, tmp_path):

@@ -181,6 +181,29 @@ def test_a_larger_error_than_allowed_is_asked_about(later_day):
     assert "max_registration_mm = 1e-06; start anyway? y" in editor.line()
 
 
+def test_an_roi_that_cannot_be_moved_is_asked_about(later_day):
+    editor, shows = later_day
+    editor.same_place.first = editor.same_place.first._replace(places={"m1_l": (2, 100, 9, 9)})
+    shows(picture(mouse(1, moved=(-0.4, 0, 0, 1))))
+    assert not editor.key(ESC), "it would be left of the image"
+    assert "does not lie in the image" in editor.line()
+    assert "start anyway? y" in editor.line()
+
+
+@pytest.mark.parametrize("is_first_day", [True, False])
+def test_a_picture_from_before_the_light_is_not_kept(later_day, is_first_day):
+    editor, shows = later_day
+    if is_first_day:
+        editor.same_place = SamePlace(None, 0.1)
+    shows(np.zeros((256, 256)))
+    shows(picture(mouse(1)))
+    assert not editor.key(ESC)
+    assert "is no longer what the camera sees (t takes it anew); start anyway? y" in editor.line()
+    editor.key(ESC)
+    editor.key(ord("t"))
+    assert shows(picture(mouse(1))).key(ESC)
+
+
 def test_the_picture_can_be_taken_anew(later_day):
     _, shows = later_day
     shows(picture(mouse(7))).key(ord("t"))
@@ -205,6 +228,14 @@ def test_a_first_day_is_read_as_it_was_kept(tmp_path):
     first = read_first_day(path)
     assert np.array_equal(first.picture, picture(mouse(1)))
     assert first.put_into(clnf()) == settings
+
+
+def test_an_roi_that_was_at_its_site_is_there_again_wherever_it_was_put_later(tmp_path):
+    keep_first_day(tmp_path / FIRST_DAY_FILE, clnf(), picture(mouse(1)), "")
+    first = read_first_day(tmp_path / FIRST_DAY_FILE)
+    assert first.put_into(clnf(m1_l="120,150,8,8")) == clnf()
+    own = clnf(own_rois="patch", patch="20,20,8,8")
+    assert first.put_into(own) == own, "one without a site cannot be anywhere else"
 
 
 def test_a_new_first_day_leaves_the_old_file(tmp_path):

@@ -273,6 +273,13 @@ def test_what_cannot_be_is_refused_before_anything_is_opened(run, settings, sent
     assert not (run.data / "m2").exists()
 
 
+def test_of_a_mouse_the_newest_session_that_will_do_is_taken(run):
+    longer = run.session()
+    finished(run(settings=SHORT | {"total_trials": "1"}))
+    finished(run(mouse="m2", settings=YOKED))
+    assert run.session("m2").attributes["yoked_to_session"] == f"m1/{longer.folder.name}"
+
+
 def say(folder, **attributes):
     """Let a session say something else of itself."""
     import h5py

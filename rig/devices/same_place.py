@@ -147,7 +147,7 @@ class SamePlace:
             return False
         now, then = (centred(each) for each in (self.last[..., BLUE], self.today))
         spread = math.sqrt(float((now * now).sum()) * float((then * then).sum()))
-        return float((now * then).sum()) < LEAST_ALIKE * spread
+        return spread == 0 or float((now * then).sum()) < LEAST_ALIKE * spread
 
     def in_words(self) -> str:
         """Say where it stands."""
