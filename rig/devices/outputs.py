@@ -24,6 +24,7 @@ ANSWERS_WITHIN_S = 2.0
 STUCK = "the guard of the output pins does not answer and was ended"
 VALVE_STUCK = "the valve did not close in time, so the guard of the output pins was ended"
 CATCH_UP_S = 0.05  # for edges that were driven in time, and read late because this process was stopped
+HEARD_AFTER_S = 0.02  # from reading an edge to taking note of it, when all threads wake at once
 STOP_EDGE_S = 0.05
 IDLE_S = 1.0  # between two looks of the valve watch while no pulse is under way
 NAMES = ("reward", "fail", "light", "trigger")
@@ -282,6 +283,7 @@ class Outputs:
         give_up_s = time.monotonic() + CATCH_UP_S
         while time.monotonic() < give_up_s and select.select([self._guard.stdout], [], [], 0)[0]:
             time.sleep(0.001)
+        time.sleep(HEARD_AFTER_S)
 
     def _listen(self) -> None:
         assert self._guard.stdout is not None

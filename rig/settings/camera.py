@@ -14,7 +14,7 @@ HDF5_ENDINGS = {".hdf5", ".h5"}
 class CameraSettings(BaseModel):
     """What a camera driver needs to know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     vid_source: str = setting(CAMERA, "camera: the name of a *Stream.py file of the top folder", "name")
     vid_root: PathText = setting(CAMERA, "VideoStream: session folder, HDF5 or movie file to replay", "path", "")

@@ -98,9 +98,9 @@ def expand_folder(value: Path) -> Path:
 
 
 def check_path_text(value: str) -> str:
-    """Return the text of a path that a file system can have."""
+    """Return the text of a path that a file system can have, without blanks at its ends: no config.ini keeps them."""
     check_path(Path(value))
-    return value
+    return value.strip()
 
 
 Pixels = Annotated[int, Field(gt=0, le=8192)]
