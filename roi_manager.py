@@ -169,8 +169,8 @@ class Circle:
             return image[:0, :0].reshape(1, 0, *image.shape[2:])  # nothing of it is in the image
         square, mask = image[top:bottom, left:right], disc(self.r)
         if square.shape[:2] != mask.shape:  # it reaches over the edge
-            above, beside = top - self.y + self.r, left - self.x + self.r
-            mask = mask[above : above + bottom - top, beside : beside + right - left]
+            above, left_out = top - self.y + self.r, left - self.x + self.r
+            mask = mask[above : above + bottom - top, left_out : left_out + right - left]
         pixels: np.ndarray = square[mask][np.newaxis]
         return pixels
 

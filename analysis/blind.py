@@ -27,7 +27,7 @@ CHECKS = frozenset(
 
 
 def draw_signal(evidence: Evidence, figure: Figure) -> None:
-    """Draw the signal over the whole session, and nothing beside it."""
+    """Draw the signal over the whole session, and nothing else."""
     signal = evidence.trusted
     (axes,) = grid(figure, 1, 1)
     axes.plot(*thinned(evidence.time_s / 60, signal), color="0.25", linewidth=0.5)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.derived.aligned import rows_of_then
 from analysis.frame_sample import FrameSample, movement, sample_frames
 from analysis.outcomes import threshold_column, unit_of
 from analysis.replay.experiment import run_again
@@ -132,6 +133,17 @@ class Evidence:
         if not len(rows):
             raise Missing("the session has no reward")
         return rows
+
+    @property
+    def earning_rows(self) -> np.ndarray:
+        """The rows whose signal earned each reward: reward_delay before it.
+
+        Raises
+        ------
+        Missing
+            There is no reward.
+        """
+        return rows_of_then(self.time_s, self.rewards, self.reward_delay_s)
 
     @property
     def is_baseline(self) -> bool:

@@ -63,7 +63,7 @@ def run_session(cfg: TwoRoiSettings, rig: Rig, rois: list[Rect | Circle], books:
         dff_of_rois = {f"{roi.name}_dff": roi.avgDff for roi in rois}
         columns = dff_of_rois | haemodynamics.columns() | artefacts.columns(act)
         books.write(act, roi_dff=relAvgDff, rew_threshold=reward_threshold, **columns)
-        books.notes |= {"divisions_by_zero": rule.divisions_by_zero}
+        books.notes["divisions_by_zero"] = rule.divisions_by_zero
         books.notes |= haemodynamics.learn(step, relAvgDff > reward_threshold, columns["veto"])
         reward_threshold = adaptive.update(step.time_s, act.reward)
 

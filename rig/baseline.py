@@ -59,7 +59,7 @@ def with_fitted_blue(session: Session, cfg: ClnfSettings, rate_per_min: float, m
     """Say which coefficients of blue a baseline gives, and where the threshold would lie with them."""
     signal = session.columns[cfg.signal_column]
     if not np.array_equal(signal, signal_with(session, cfg, cfg.blue_coefficient if not is_to_fit(cfg) else 1.0)):
-        return f"{WISH}: the signal of this script is no rule on ΔF/F alone, so no threshold is known for it"
+        return f"{WISH}: the signal of this script is not a rule on ΔF/F only, so no threshold is known for it"
     try:
         found = fitted_over(session, cfg)
     except SettingsError as error:

@@ -21,6 +21,7 @@ from helper import SessionType
 from rig.devices import realtime
 from rig.devices.frames import COLOURS
 from rig.devices.image_check import image_trouble
+from rig.devices.input_line import Input
 from rig.devices.lick import open_lick
 from rig.devices.linearity import measure, verdict
 from rig.devices.outputs import Outputs
@@ -310,13 +311,8 @@ def check_lick(flight: Preflight, settings: RigSettings, events: Events, devices
         lick = devices.enter_context(closing(open_lick(settings, events, Tally())))
         if settings.lick == "simulated":
             return
-        time.sleep(SETTLE_S)
-        if trouble := lick.trouble():
-            flight.note("lick", FAIL, trouble, "check its wires")
-        elif lick.touched():
-            flight.note("lick", WARN, "the sensor answers, and feels a touch", "dry the spout; check thresholds")
-        else:
-            flight.note("lick", PASS, "the sensor answers, and feels no touch")
+        high = "the sensor answers, and feels a touch", "dry the spout; check thresholds"
+        judge_input(flight, "lick", lick, high, "the sensor answers, and feels no touch")
 
 
 def check_paw_line(flight: Preflight, settings: RigSettings, events: Events, devices: ExitStack) -> None:
@@ -325,13 +321,19 @@ def check_paw_line(flight: Preflight, settings: RigSettings, events: Events, dev
         return
     with flight.trying("paw line"):
         line = devices.enter_context(closing(open_paw_line(settings, events)))
-        time.sleep(SETTLE_S)
-        if trouble := line.trouble():
-            flight.note("paw line", FAIL, trouble, "check its wire")
-        elif line.touched():
-            flight.note("paw line", WARN, "it is high: the mouse moves, or is said to", "check what drives it")
-        else:
-            flight.note("paw line", PASS, "it can be read, and is low: nothing moves")
+        high = "it is high: the mouse moves, or is said to", "check what drives it"
+        judge_input(flight, "paw line", line, high, "it can be read, and is low: nothing moves")
+
+
+def judge_input(flight: Preflight, name: str, device: Input, high: tuple[str, str], low: str) -> None:
+    """Judge an input after a while: what to say, and to do, where it was high, and what to say where it was low."""
+    time.sleep(SETTLE_S)
+    if trouble := device.trouble():
+        flight.note(name, FAIL, trouble, "check its wires")
+    elif device.touched():
+        flight.note(name, WARN, *high)
+    else:
+        flight.note(name, PASS, low)
 
 
 def check_model(flight: Preflight, finder: AbstractContextManager[Pose], devices: ExitStack) -> Pose | None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -34,9 +35,10 @@ from rig.simulated.cortex import Scene
 from rig.simulated.paw_line import SimPawLine
 from support.pins import gpio_env, needs_lgpio
 from support.places import ROOT, SHORT, TWO_ROI_SCRIPT
+from support.processes import command
 from support.runner import finished, without_time
 from support.sessions import without_columns
-from support.waiting import wait_until
+from support.waiting import end, wait_until
 
 N_FRAMES = 90  # of the ΔF/F baseline
 LIGHT_LIMIT, MOVEMENT_LIMIT = 0.02, 0.5  # the defaults
@@ -330,6 +332,36 @@ def test_the_line_through_the_real_library(tmp_path):
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["0", "1", "0", "1"], done.stderr
+
+
+def test_the_command_without_a_line_is_one_sentence():
+    done = command("paw")
+    assert done.returncode == 1
+    assert done.stderr == "paw_pin is empty: there is no line to try; add --set paw_pin=NUMBER\n"
+
+
+@needs_lgpio
+def test_the_command_shows_movements_until_ctrl_c(tmp_path):
+    inputs = tmp_path / "inputs"
+    inputs.write_text("24")
+    settings = [word for each in ("paw_pin=24", "vid_source=SimCameraStream") for word in ("--set", each)]
+    shows = subprocess.Popen(
+        [sys.executable, "-m", "rig.commands.paw", *settings],
+        cwd=ROOT, env=os.environ | gpio_env(tmp_path / "edges", LGPIO_INPUTS=str(inputs)),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        assert shows.stdout.readline() == "move the paw; Ctrl-C ends\n"
+        shown = ""
+        while "moves moves" not in shown:
+            more = shows.stdout.read(1)
+            assert more, shown
+            shown += more
+        shows.send_signal(signal.SIGINT)
+        shows.communicate(timeout=20)
+    finally:
+        end(shows)
+    assert shows.returncode == 130
 
 
 class Line:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from analysis.derived.aligned import rows_of_then
 from analysis.evidence import Evidence, Missing
 from rig.protocol.artefacts import BITS
 from rig.protocol.session_types import RULES
@@ -20,8 +19,7 @@ def bits_of_rewards(evidence: Evidence) -> np.ndarray:
         raise Missing(f"rewards do not follow the signal ({evidence.settings.session_type.name})")
     if "veto" not in evidence.session.columns:
         raise Missing("artefacts were not logged (no column veto)")
-    then = rows_of_then(evidence.time_s, evidence.rewards, evidence.reward_delay_s)
-    bits: np.ndarray = evidence.session.columns["veto"][then]
+    bits: np.ndarray = evidence.session.columns["veto"][evidence.earning_rows]
     return bits
 
 

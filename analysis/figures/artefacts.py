@@ -42,7 +42,7 @@ def mark(light: Axes, movement: Axes, evidence: Evidence) -> None:
     """Mark the frames of suspicious rewards and of vetoed crossings, in the panel of the artefact."""
     try:
         bits = bits_of_rewards(evidence)
-        rows = rows_of_then(evidence.time_s, evidence.rewards, evidence.reward_delay_s)
+        rows = evidence.earning_rows
     except Missing:
         bits, rows = np.zeros(0, int), np.zeros(0, int)
     numbers = evidence.session.columns["frame"]

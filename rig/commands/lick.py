@@ -3,10 +3,12 @@
 import argparse
 import time
 from contextlib import closing
+from typing import NoReturn
 
+from rig.devices.input_line import Input
 from rig.devices.lick import open_lick
 from rig.ending import run
-from rig.errors import LickError
+from rig.errors import LickError, RigError
 from rig.events import Events
 from rig.protocol.tally import Tally
 from rig.settings.loading import add_config_arguments, load_from_arguments
@@ -23,11 +25,15 @@ def main() -> int:
         raise LickError(f"lick = {settings.lick}: there is no sensor to try; add --set lick=mpr121 or --set lick=gpio")
     with closing(open_lick(settings, Events(), Tally())) as lick:
         print("touch the spout; Ctrl-C ends", flush=True)
-        while True:
-            if lick.trouble():
-                raise LickError(lick.trouble())
-            print("lick" if lick.touched() else ".", end=" ", flush=True)
-            time.sleep(0.2)
+        show(lick, "lick", LickError)
+
+
+def show(device: Input, word: str, error: type[RigError]) -> NoReturn:
+    """Print the word each time that an input was high, else a dot, until Ctrl-C; raise the error where it fails."""
+    while not (trouble := device.trouble()):
+        print(word if device.touched() else ".", end=" ", flush=True)
+        time.sleep(0.2)
+    raise error(trouble)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Show what the line of the paw says: `python -m rig.commands.paw`."""
 
 import argparse
-import time
 from contextlib import closing
 
+from rig.commands.lick import show
 from rig.devices.paw_line import PAW, open_paw_line
 from rig.ending import run
 from rig.errors import PawLineError
@@ -22,11 +22,7 @@ def main() -> int:
         raise PawLineError("paw_pin is empty: there is no line to try; add --set paw_pin=NUMBER")
     with closing(open_paw_line(settings, Events())) as paw:
         print("move the paw; Ctrl-C ends", flush=True)
-        while True:
-            if paw.trouble():
-                raise PawLineError(paw.trouble())
-            print("moves" if paw.touched() else ".", end=" ", flush=True)
-            time.sleep(0.2)
+        show(paw, "moves", PawLineError)
 
 
 if __name__ == "__main__":

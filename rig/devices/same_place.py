@@ -12,7 +12,7 @@ from rig.settings.clnf import ClnfSettings
 from rig.settings.moved import moved
 
 PICTURE_S = 5.0
-MOVED = "moved"
+FIRST_DAY, MOVED = "first day", "moved"
 LEAST_ALIKE = 0.8  # correlation of the newest image with today's picture: below it the picture is of something else
 BLUE = 0  # of BGR: the vessels absorb it, and it does not follow the activity
 HEAD = ("bregma", "ppmm", "nose", "head_angle", "resolution")
@@ -174,7 +174,7 @@ class SamePlace:
         is_as_read, is_moved = alike(after, before), alike(after, self.moved(before))
         self.was_changed = self.found is not None and not (is_as_read or is_moved)
         if self.found is None:
-            self.used = "first day"
+            self.used = FIRST_DAY
         elif not self.found.is_known:
             self.used = "not known"
         elif self.was_changed:

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from pathlib import Path
 
+from rig.devices.same_place import FIRST_DAY, MOVED
 from rig.errors import SettingsError
 from rig.files.reader import Session, read_session
 from rig.settings.common import RigSettings
@@ -15,7 +16,7 @@ OF_THE_SIGNAL = (
 )  # fmt: skip
 """Settings that decide what the signal is, besides the places of the ROIs."""
 OF_THE_PLACE = "ppmm"
-REGISTERED = ("first day", "moved")
+REGISTERED = (FIRST_DAY, MOVED)
 """What became of the registration of a session whose ROIs lie as on the first day."""
 
 

@@ -3,7 +3,7 @@
 1. Vessels: what is finer than 0.3 mm, with the same contrast everywhere, whatever the brightness.
 2. A coarse search over all turns and scales; the best shift of each comes from a cross-correlation.
 3. The best few are refined by Gauss-Newton steps, in which pixels that do not fit (a bubble) hardly count.
-4. How far it can be trusted: how many more of the vessels agree than half a millimetre beside it, and how far two
+4. How far it can be trusted: how many more of the vessels agree than half a millimetre aside, and how far two
    halves of the picture, each refined by itself, are apart.
 
 A place in the picture is a complex number, mm from the centre of the picture: x to the right, y down.  So a
@@ -32,7 +32,7 @@ BLOCKS = 8  # along each side; every other one is one half of the picture
 AGREES, TEXTURE, NEAR_MM = 0.8, 0.15, 0.2  # a vessel agrees when its surroundings correlate with the first day's
 ASIDE_MM, DIRECTIONS = 0.5, 8
 LEAST_LEAD = 0.12
-"""Share of the vessels that agree at the place found, and not ASIDE_MM beside it.  The same mouse with a bubble over
+"""Share of the vessels that agree at the place found, and not ASIDE_MM aside.  The same mouse with a bubble over
 20 % of the picture has at least 0.15, another one, its sinus at the same place, less than 0.06
 (benchmarks/register.py)."""
 
@@ -102,7 +102,7 @@ class Registration(NamedTuple):
     agreement : float
         Share of the vessels, 0 to 1, that lie on those of the first day.
     aside : float
-        The same half a millimetre beside it, in the best direction: a sinus fits along itself, all vessels only once.
+        The same half a millimetre aside, in the best direction: a sinus fits along itself, all vessels only once.
     error_mm : float
         How far two halves of the picture, each registered by itself, are apart: at the worst of the places asked for.
     error_degrees : float
@@ -128,7 +128,7 @@ class Registration(NamedTuple):
         if not self.is_known:
             return (
                 "today's vessels are not those of the first day "
-                f"({100 * self.agreement:.0f} % agree where they fit best, {100 * self.aside:.0f} % beside it)"
+                f"({100 * self.agreement:.0f} % agree where they fit best, {100 * self.aside:.0f} % aside)"
             )
         return f"{self.move.in_words()}; error {self.error_mm:.3f} mm, {self.error_degrees:.2f} deg"
 

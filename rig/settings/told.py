@@ -51,7 +51,7 @@ class Told:
         return f"rest,{words.partition(',')[2]}" if is_waiting else words
 
     def signal(self, signal: float, threshold: float) -> str:
-        """Return the signal, and the threshold beside it."""
+        """Return the signal, and the threshold next to it."""
         return f"{signal:.3f}" if self.is_blind else f"{signal:.3f} / {threshold:.3f}"
 
     def threshold(self, threshold: float) -> float | None:
